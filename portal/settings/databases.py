@@ -1,0 +1,32 @@
+"""From a database URL to Django's dictionary."""
+
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+# Waits are bounded on the server's side: a hung query or lock must not hang the door.
+LIMITS = "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s"
+
+
+def database(url: str, *, application: str, limits: str = LIMITS) -> dict[str, Any]:
+    """
+    Returns Django's settings for one PostgreSQL URL.
+
+    Accepts `postgresql://user:password@host:port/name?host=/socket/dir&sslmode=…`;
+    raises ValueError for any other scheme, since PostgreSQL is the only database.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"}:
+        msg = f"only PostgreSQL is supported, not {parts.scheme or 'an empty scheme'}"
+        raise ValueError(msg)
+    query = dict(parse_qsl(parts.query))
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": query.pop("host", parts.hostname or ""),
+        "PORT": str(parts.port or query.pop("port", "")),
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"application_name": application, "options": limits, **query},
+    }
