@@ -1,0 +1,109 @@
+"""Post-mortems: the write-up that every grant owes."""
+
+from django.db import models
+from django.db.models import Q
+
+from breakglass.models.people import User
+from breakglass.models.tenants import Tenant
+from breakglass.states import PostMortemState
+
+
+class PostMortemTemplate(models.Model):
+    """A row is one tenant's template, in Markdown with ${names} to fill in."""
+
+    tenant = models.OneToOneField(
+        Tenant, on_delete=models.PROTECT, related_name="postmortem_template"
+    )
+    body = models.TextField()
+    required_headings = models.TextField(
+        blank=True, help_text="One heading a line; each needs a text before publishing."
+    )
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"template of {self.tenant_id}"
+
+
+class PostMortem(models.Model):
+    """A row exists from the moment its grant does, and opens when that closes."""
+
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.PROTECT, related_name="postmortems"
+    )
+    state = models.CharField(
+        max_length=10,
+        choices=PostMortemState.choices,
+        default=PostMortemState.SCHEDULED,
+    )
+    assignee = models.ForeignKey(
+        User, on_delete=models.PROTECT, related_name="postmortems"
+    )
+    template = models.TextField()
+    required_headings = models.TextField(blank=True)
+    opens_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    body = models.TextField(blank=True)
+    no_action_reason = models.TextField(blank=True)
+    revision = models.PositiveIntegerField(default=0)
+    opened_at = models.DateTimeField(null=True, blank=True)
+    saved_at = models.DateTimeField(null=True, blank=True)
+    saved_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    published_at = models.DateTimeField(null=True, blank=True)
+    published_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    overdue_told_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("due_at", "id")
+        default_permissions = ()
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(state__in=PostMortemState.values),
+                name="postmortem_state_is_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(due_at__gt=models.F("opens_at")),
+                name="postmortem_due_after_opening",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="published", published_at__isnull=False)
+                | (~Q(state="published") & Q(published_at__isnull=True)),
+                name="postmortem_published_is_dated",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("tenant", "state", "due_at"), name="postmortem_due"),
+        )
+
+    def __str__(self) -> str:
+        return f"post-mortem {self.pk}"
+
+
+class ActionItem(models.Model):
+    """A row is one thing that a post-mortem says will be done."""
+
+    postmortem = models.ForeignKey(
+        PostMortem, on_delete=models.PROTECT, related_name="action_items"
+    )
+    position = models.PositiveSmallIntegerField()
+    text = models.CharField(max_length=300)
+    owner = models.CharField(max_length=100, blank=True)
+    is_done = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ("postmortem", "position", "id")
+        default_permissions = ()
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(text__length__gt=0), name="actionitem_says_something"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.text

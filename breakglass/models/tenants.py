@@ -1,0 +1,44 @@
+"""Tenants: a team with its own gates, policies and log."""
+
+import uuid
+
+from django.db import models
+from django.db.models.functions import Length
+
+
+class Tenant(models.Model):
+    """A row is one tenant. It is deactivated, never deleted."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    slug = models.SlugField(max_length=50, unique=True)
+    name = models.CharField(max_length=100)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("slug",)
+        default_permissions = ()
+        permissions = (
+            ("view_tenant", "Sees the tenant, its requests and post-mortems"),
+            ("request_bypass", "Asks for a bypass"),
+            ("view_audit_log", "Reads the audit log"),
+            ("export_evidence", "Takes evidence home"),
+            ("close_grant", "Closes any grant early"),
+            ("manage_tenant", "Edits policies, gates, roles and templates"),
+        )
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(slug__regex=r"^[a-z0-9][a-z0-9-]{0,49}$"),
+                name="tenant_slug_is_plain",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(name__length__gt=0), name="tenant_has_a_name"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+models.CharField.register_lookup(Length)
+models.TextField.register_lookup(Length)
