@@ -1,0 +1,1 @@
+"""The rules: pure decisions on values. No Django, clock, settings, network, chance."""

@@ -1,0 +1,170 @@
+"""The answer to a gate (design.md section 6). In doubt it is `enforce`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from breakglass.rules.identifiers import is_artifact_digest
+from breakglass.rules.scopes import Scope, covers
+from breakglass.rules.window import Window
+
+# The values of states.GrantState and states.DeployState that matter here, as
+# plain text: a state this page has not heard of is never in force.
+_ACTIVE: Final = "active"
+_REVOKED: Final = "revoked"
+_ADMITTED: Final = "admitted"
+_CLOSED_WITH_GRANT: Final = frozenset({"reverted", "unknown"})
+
+
+class Verdict(StrEnum):
+    """What the gate should do."""
+
+    ENFORCE = "enforce"
+    BYPASS = "bypass"
+
+
+class Reason(StrEnum):
+    """Why: stable codes that gates rely on."""
+
+    NO_GRANT = "no_grant"
+    GRANT_IN_FORCE = "grant_in_force"
+    DEPLOY_LIMIT_REACHED = "deploy_limit_reached"
+    DIGEST_REQUIRED = "digest_required"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    ENDED = "ended"
+    DEGRADED = "degraded"
+    DRILL = "drill"
+
+
+@dataclass(frozen=True, slots=True)
+class GrantView:
+    """A grant as the decision sees it. `max_deploys` None is no limit."""
+
+    bypass_id: str
+    scope: Scope
+    window: Window
+    state: str
+    max_deploys: int | None
+    deploys_used: int
+    digest_required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeployView:
+    """A deploy that the gate asked about before, and the grant it went under."""
+
+    deploy_id: str
+    scope: Scope
+    state: str
+    grant: GrantView
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a gate asks. An empty branch or artefact here means: not stated."""
+
+    scope: Scope
+    deploy_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """
+    The answer, and what to write down for it.
+
+    `admits`: a new deploy row is due before the answer leaves. `reverts`: the
+    known deploy's grant is over, so the deploy must be reverted. `seconds_left`
+    is rounded down, and 0 unless the verdict is bypass.
+    """
+
+    verdict: Verdict
+    reason: Reason
+    bypass_id: str = ""
+    expires_at: datetime | None = None
+    seconds_left: int = 0
+    admits: bool = False
+    reverts: bool = False
+
+
+def decide(
+    *,
+    question: Question,
+    grants: Sequence[GrantView],
+    deploy: DeployView | None,
+    now: datetime,
+) -> Decision:
+    """
+    Answers a gate's question.
+
+    `grants` are candidates in any order and state: what is not in force at `now`
+    or does not cover the scope is ignored. `deploy` is the row with the asked
+    deploy id at this gate, or None for a new deploy. All times are aware; `now` is
+    the database's. Never raises for well-typed input.
+    """
+    if deploy is not None:
+        return _known(question=question, deploy=deploy, now=now)
+    return _new(question=question, grants=grants, now=now)
+
+
+def _known(*, question: Question, deploy: DeployView, now: datetime) -> Decision:
+    """The same deploy asked again keeps its grant; it never gets another one."""
+    grant = deploy.grant
+    # Its grant must cover the question too: the row alone is no permission.
+    is_same = deploy.deploy_id == question.deploy_id and deploy.scope == question.scope
+    if not is_same or not covers(granted=grant.scope, asked=question.scope):
+        return Decision(Verdict.ENFORCE, Reason.NO_GRANT)
+    in_force = _in_force(grant=grant, now=now)
+    if deploy.state == _ADMITTED and in_force:
+        return _bypass(grant=grant, now=now, admits=False)
+    closed = Reason.REVOKED if grant.state == _REVOKED else Reason.EXPIRED
+    by_grant = deploy.state in _CLOSED_WITH_GRANT and not in_force
+    return Decision(
+        Verdict.ENFORCE,
+        closed if by_grant or deploy.state == _ADMITTED else Reason.ENDED,
+        bypass_id=grant.bypass_id,
+        reverts=deploy.state == _ADMITTED,
+    )
+
+
+def _new(*, question: Question, grants: Sequence[GrantView], now: datetime) -> Decision:
+    """Of the grants that are not used up, the one that ends last answers."""
+    standing = [
+        grant
+        for grant in grants
+        if _in_force(grant=grant, now=now)
+        and covers(granted=grant.scope, asked=question.scope)
+    ]
+    if not standing:
+        return Decision(Verdict.ENFORCE, Reason.NO_GRANT)
+    usable = [grant for grant in standing if not _used_up(grant=grant)]
+    if not usable:
+        return Decision(Verdict.ENFORCE, Reason.DEPLOY_LIMIT_REACHED)
+    # The ID breaks a tie, so that the order of the rows never decides.
+    grant = max(usable, key=lambda grant: (grant.window.expires_at, grant.bypass_id))
+    if grant.digest_required and not is_artifact_digest(question.scope.artifact):
+        return Decision(Verdict.ENFORCE, Reason.DIGEST_REQUIRED)
+    return _bypass(grant=grant, now=now, admits=True)
+
+
+def _in_force(*, grant: GrantView, now: datetime) -> bool:
+    """Both, always: the state may lag behind the clock, and the clock the state."""
+    return grant.state == _ACTIVE and grant.window.covers(now)
+
+
+def _used_up(*, grant: GrantView) -> bool:
+    return grant.max_deploys is not None and grant.deploys_used >= grant.max_deploys
+
+
+def _bypass(*, grant: GrantView, now: datetime, admits: bool) -> Decision:
+    expires_at = grant.window.expires_at
+    return Decision(
+        Verdict.BYPASS,
+        Reason.GRANT_IN_FORCE,
+        bypass_id=grant.bypass_id,
+        expires_at=expires_at,
+        seconds_left=(expires_at - now) // timedelta(seconds=1),
+        admits=admits,
+    )

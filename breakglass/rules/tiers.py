@@ -1,0 +1,184 @@
+"""A policy's tiers, and which of them a request falls into (design.md section 4)."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+from breakglass.errors import PolicyViolation
+from breakglass.rules.scopes import Scope, match_glob
+
+
+class Impact(StrEnum):
+    """How bad it may get, in the requester's words. Compare by rank, not by text."""
+
+    LOW = "low"
+    HIGH = "high"
+
+
+# As text "high" sorts before "low"; the rank is what a tier's minimum means.
+_RANK: Final = {Impact.LOW: 0, Impact.HIGH: 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """`count` different people from `group` must approve."""
+
+    group: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """
+    When a tier applies: every criterion that is not empty must hold.
+
+    The lists hold patterns for `match_glob`; one that matches is enough.
+    """
+
+    minimum_impact: Impact | None = None
+    gates: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    branches: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+    data_classes: tuple[str, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it holds for every request (a minimum of low asks nothing)."""
+        listed = self.gates or self.services or self.branches
+        listed = listed or self.environments or self.data_classes
+        return not listed and self.minimum_impact in (None, Impact.LOW)
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """
+    One rung of a policy: whom it applies to, who must approve, what is granted.
+
+    `max_deploys` and `max_active_per_service` are None for no limit;
+    `postmortem_days` are business days.
+    """
+
+    slug: str
+    name: str
+    match: Match
+    requirements: tuple[Requirement, ...]
+    ttl_choices: tuple[timedelta, ...]
+    pending_for: timedelta
+    remind_after: timedelta
+    max_deploys: int | None
+    digest_required: bool
+    max_active_per_service: int | None
+    postmortem_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A tenant's numbered rule set: tiers, strictest first."""
+
+    version: int
+    tiers: tuple[Tier, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is asked for; environment and data class are the gate's attributes."""
+
+    scope: Scope
+    environment: str
+    data_class: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The tier that applies, and why, in words for the requester."""
+
+    tier: Tier
+    reasons: tuple[str, ...]
+
+
+def select_tier(*, policy: Policy, target: Target, impact: Impact) -> Selection:
+    """
+    Returns the first tier that matches, or the strictest when none does.
+
+    What the requester chooses can only raise the tier (design.md section 4).
+    First match alone does not promise that: where only a high-impact tier or a
+    branch tier matches, low impact or another branch would match nothing and get
+    the strictest. So when nothing matches at low impact, or (no branch named)
+    apart from the branch patterns, the strictest applies as well.
+    Raises PolicyViolation for a policy without tiers.
+    """
+    if not policy.tiers:
+        raise PolicyViolation("this policy has no tiers, so nothing can be asked for")
+    strictest = policy.tiers[0]
+    chosen = _first(policy=policy, target=target, impact=impact, any_branch=True)
+    if chosen is None:
+        return Selection(strictest, ("no tier matched, so the strictest applies",))
+    if chosen is not strictest:
+        low = _first(policy=policy, target=target, impact=Impact.LOW, any_branch=True)
+        if low is None:
+            why = "no tier matches at low impact, so the strictest applies"
+            return Selection(strictest, (why,))
+        if not _first(
+            policy=policy, target=target, impact=Impact.LOW, any_branch=False
+        ):
+            why = "no tier matches every branch, so the strictest applies"
+            return Selection(strictest, (why,))
+    return Selection(chosen, _reasons(match=chosen.match, target=target, impact=impact))
+
+
+def _first(
+    *, policy: Policy, target: Target, impact: Impact, any_branch: bool
+) -> Tier | None:
+    """`any_branch` says whether an unnamed branch overlaps with every pattern."""
+    for tier in policy.tiers:
+        if _matches(
+            match=tier.match, target=target, impact=impact, any_branch=any_branch
+        ):
+            return tier
+    return None
+
+
+def _matches(*, match: Match, target: Target, impact: Impact, any_branch: bool) -> bool:
+    minimum, scope = match.minimum_impact, target.scope
+    if minimum is not None and _RANK[impact] < _RANK[minimum]:
+        return False
+    if scope.branch:
+        branch_fits = _fits(patterns=match.branches, value=scope.branch)
+    else:
+        branch_fits = any_branch or not match.branches
+    return (
+        branch_fits
+        and _fits(patterns=match.gates, value=scope.gate)
+        and _fits(patterns=match.services, value=scope.service)
+        and _fits(patterns=match.environments, value=target.environment)
+        and _fits(patterns=match.data_classes, value=target.data_class)
+    )
+
+
+def _fits(*, patterns: tuple[str, ...], value: str) -> bool:
+    if not patterns:
+        return True
+    return any(match_glob(pattern=pattern, value=value) for pattern in patterns)
+
+
+def _reasons(*, match: Match, target: Target, impact: Impact) -> tuple[str, ...]:
+    scope = target.scope
+    reasons = []
+    if match.data_classes:
+        reasons.append(f"the gate's data class is {target.data_class}")
+    if match.environments:
+        reasons.append(f"the gate's environment is {target.environment}")
+    if match.gates:
+        reasons.append(f"the gate is {scope.gate}")
+    if match.services:
+        reasons.append(f"the service is {scope.service}")
+    if match.branches and scope.branch:
+        reasons.append(f"the branch is {scope.branch}")
+    elif match.branches:
+        listed = " and ".join(match.branches)
+        reasons.append(f"you named no branch, so {listed} would be covered too")
+    if match.minimum_impact not in (None, Impact.LOW):
+        reasons.append(f"you chose {impact.value} impact")
+    return tuple(reasons) or ("this tier applies to every request",)
