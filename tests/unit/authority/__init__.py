@@ -1,0 +1,1 @@
+"""The embedded authority's own parts, without database and network."""
