@@ -1,0 +1,49 @@
+"""Promises of side effects, written in the transaction that makes them."""
+
+from datetime import datetime
+
+from breakglass.models import OutboxMessage, Tenant, User
+
+GRANT_CLOSED = "grant.closed"
+GRANT_ENDING = "grant.ending"
+GRANT_ISSUED = "grant.issued"
+REQUEST_OPENED = "request.opened"
+REQUEST_UNANSWERED = "request.unanswered"
+REQUEST_APPROVED = "request.approved"
+REQUEST_REJECTED = "request.rejected"
+REQUEST_LAPSED = "request.lapsed"
+DEPLOY_REVERTED = "deploy.reverted"
+POSTMORTEM_OPENED = "postmortem.opened"
+POSTMORTEM_OVERDUE = "postmortem.overdue"
+
+
+def promise(
+    *,
+    tenant: Tenant,
+    topic: str,
+    subject_id: int,
+    now: datetime,
+    due_at: datetime | None = None,
+    person: User | None = None,
+) -> None:
+    """
+    Stores one promise to act on `topic` about `subject_id`, not before `due_at`.
+
+    A worker (or `manage.py drain`) keeps it after the transaction. The same promise
+    made twice is one promise: the key is the topic, the subject and the person.
+    """
+    key = f"{topic}:{subject_id}:{person.pk if person else ''}"
+    OutboxMessage.objects.bulk_create(
+        [
+            OutboxMessage(
+                tenant=tenant,
+                topic=topic,
+                subject_id=subject_id,
+                person_id=person.pk if person else None,
+                dedupe_key=key,
+                due_at=due_at or now,
+                created_at=now,
+            )
+        ],
+        ignore_conflicts=True,
+    )

@@ -1,0 +1,130 @@
+"""What a person or a gate may see: the tenant filters, and the row locks."""
+
+from guardian.shortcuts import get_objects_for_user
+
+from breakglass.errors import NotFound
+from breakglass.models import BypassRequest, Gate, GateToken, Grant, Tenant, User
+
+
+def may(*, user: User, permission: str, on: Tenant | Gate) -> bool:
+    """
+    Says whether the person holds the permission on this tenant or gate.
+
+    For pages and actions, never for counting a quorum (style.md 4.3). Inactive
+    people and inactive tenants get no.
+    """
+    tenant = on if isinstance(on, Tenant) else on.tenant
+    return (
+        user.is_active
+        and tenant.is_active
+        and user.has_perm(f"breakglass.{permission}", on)
+    )
+
+
+def tenants_of(*, user: User) -> list[Tenant]:
+    """Returns the active tenants that the person may see, by slug."""
+    if not user.is_active:
+        return []
+    seen = get_objects_for_user(
+        user, "breakglass.view_tenant", Tenant, accept_global_perms=False
+    )
+    return list(seen.filter(is_active=True).order_by("slug"))
+
+
+def tenant_for(*, user: User, slug: str) -> Tenant:
+    """Returns the tenant; strangers and unknown slugs alike get NotFound."""
+    tenant = Tenant.objects.filter(slug=slug, is_active=True).first()
+    if tenant is None or not may(user=user, permission="view_tenant", on=tenant):
+        msg = "there is no such tenant here, or you are not a member of it"
+        raise NotFound(msg)
+    return tenant
+
+
+def request_for(*, tenant: Tenant, bypass_id: str) -> BypassRequest:
+    """Returns the request of this tenant, or raises NotFound."""
+    found = (
+        BypassRequest.objects.filter(tenant=tenant, bypass_id=bypass_id)
+        .select_related("gate__tenant", "requester", "tier", "policy", "tenant")
+        .select_related("ended_by", "renews")
+        .first()
+    )
+    if found is None:
+        msg = f"there is no request {bypass_id[:20]} in {tenant.slug}"
+        raise NotFound(msg)
+    return found
+
+
+def gates_visible(*, user: User, tenant: Tenant) -> list[Gate]:
+    """Returns the tenant's gates that the person may see, by slug."""
+    return _gates(user=user, tenant=tenant, permission="view_gate")
+
+
+def gates_requestable(*, user: User, tenant: Tenant) -> list[Gate]:
+    """Returns the active gates whose bypass the person may ask for, by slug."""
+    gates = _gates(user=user, tenant=tenant, permission="request_gate_bypass")
+    return [gate for gate in gates if gate.is_active]
+
+
+def gate_for(*, user: User, tenant: Tenant, slug: str) -> Gate:
+    """Returns one gate of the tenant that the person may see, or raises NotFound."""
+    gate = Gate.objects.filter(tenant=tenant, slug=slug).select_related("tenant")
+    found = gate.first()
+    if found is None or not may(user=user, permission="view_gate", on=found):
+        msg = f"there is no gate of that name in {tenant.slug}"
+        raise NotFound(msg)
+    return found
+
+
+def gate_by_token(*, token_hash: bytes) -> Gate | None:
+    """Returns the active gate that a live token with this SHA-256 names, if any."""
+    token = (
+        GateToken.objects.filter(
+            token_hash=token_hash,
+            revoked_at__isnull=True,
+            gate__is_active=True,
+            gate__tenant__is_active=True,
+        )
+        .select_related("gate__tenant")
+        .first()
+    )
+    return token.gate if token else None
+
+
+def lock_request(*, tenant: Tenant, bypass_id: str) -> BypassRequest:
+    """Locks and returns the request row, the first lock of the order."""
+    locked = (
+        BypassRequest.objects.select_for_update(of=("self",))
+        .filter(tenant=tenant, bypass_id=bypass_id)
+        .select_related("gate__tenant", "requester", "tier", "policy", "tenant")
+        .first()
+    )
+    if locked is None:
+        msg = f"there is no request {bypass_id[:20]} in {tenant.slug}"
+        raise NotFound(msg)
+    return locked
+
+
+def lock_grant(*, pk: int) -> Grant:
+    """Locks and returns the grant row; after the request, before the gate."""
+    return (
+        Grant.objects.select_for_update(of=("self",))
+        .select_related("gate__tenant", "request__requester", "request__tier")
+        .select_related("tenant", "postmortem")
+        .get(pk=pk)
+    )
+
+
+def lock_gate(*, pk: int) -> Gate:
+    """Locks and returns the gate row; after the grant, before the chain head."""
+    return (
+        Gate.objects.select_for_update(of=("self",)).select_related("tenant").get(pk=pk)
+    )
+
+
+def _gates(*, user: User, tenant: Tenant, permission: str) -> list[Gate]:
+    if not user.is_active:
+        return []
+    seen = get_objects_for_user(
+        user, f"breakglass.{permission}", Gate, accept_global_perms=False
+    )
+    return list(seen.filter(tenant=tenant).select_related("tenant").order_by("slug"))

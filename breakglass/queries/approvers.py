@@ -1,0 +1,123 @@
+"""
+Who is eligible, and who has approved and still stands: live rows, one query each.
+
+django-guardian's helpers are never asked here: they disagree about inactive people
+and cached checks (security.md, finding 13).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from breakglass.models import BypassRequest, RoleGroup, RoleMember, Tenant, User
+from breakglass.queries import policies
+from breakglass.rules.approval import Person, Quorum, counts, stricter_quorum
+from breakglass.rules.tiers import Requirement
+
+
+@dataclass(frozen=True, slots=True)
+class GroupNeed:
+    """One group that has to approve: how many of it, and who could."""
+
+    group: str
+    name: str
+    count: int
+    people: tuple[User, ...]
+
+
+def person(*, tenant: Tenant, user: User) -> Person:
+    """Returns the person as the rules count them, with their roles as of now."""
+    return _people(tenant=tenant, ids=[user.pk])[0]
+
+
+def standing(*, bypass: BypassRequest) -> list[Person]:
+    """Returns everybody who signed this digest, with their roles as of now."""
+    ids = bypass.approvals.filter(digest=bypass.digest).values_list(
+        "approver_id", flat=True
+    )
+    return _people(tenant=bypass.tenant, ids=list(ids))
+
+
+def quorum(*, bypass: BypassRequest) -> Quorum:
+    """Returns how far the standing approvals reach, by the stricter of two policies."""
+    pinned, latest = policies.tiers_in_question(bypass=bypass)
+    return stricter_quorum(
+        pinned=pinned.requirements,
+        current=latest.requirements,
+        approvers=standing(bypass=bypass),
+        requester_id=bypass.requester_id,
+    )
+
+
+def eligible_users(*, bypass: BypassRequest) -> list[User]:
+    """Returns everybody who may still approve: live members but for the requester."""
+    pinned, latest = policies.tiers_in_question(bypass=bypass)
+    needs = (*pinned.requirements, *latest.requirements)
+    done = set(bypass.approvals.values_list("approver_id", flat=True))
+    users = User.objects.filter(
+        memberships__role__tenant=bypass.tenant,
+        memberships__role__slug__in={need.group for need in needs},
+        is_active=True,
+        kind="human",
+    ).distinct()
+    return [u for u in users if u.pk != bypass.requester_id and u.pk not in done]
+
+
+def needs(
+    *, tenant: Tenant, requirements: Iterable[Requirement], without: Sequence[int]
+) -> tuple[GroupNeed, ...]:
+    """Returns each required group with the people who could fill it, by name."""
+    wanted = list(requirements)
+    roles = {
+        role.slug: role
+        for role in RoleGroup.objects.filter(
+            tenant=tenant, slug__in=[need.group for need in wanted]
+        )
+    }
+    people: dict[str, list[User]] = {need.group: [] for need in wanted}
+    members = (
+        RoleMember.objects.filter(
+            role__in=roles.values(), user__is_active=True, user__kind="human"
+        )
+        .exclude(user_id__in=without)
+        .select_related("user", "role")
+        .order_by("user__name")
+    )
+    for member in members:
+        people[member.role.slug].append(member.user)
+    return tuple(
+        GroupNeed(
+            group=need.group,
+            name=roles[need.group].name if need.group in roles else need.group,
+            count=need.count,
+            people=tuple(people[need.group]),
+        )
+        for need in wanted
+    )
+
+
+def may_count(*, bypass: BypassRequest, user: User) -> bool:
+    """Says whether this person's yes could fill a slot, as of now."""
+    pinned, latest = policies.tiers_in_question(bypass=bypass)
+    return counts(
+        person=person(tenant=bypass.tenant, user=user),
+        requester_id=bypass.requester_id,
+        requirements=(*pinned.requirements, *latest.requirements),
+    )
+
+
+def _people(*, tenant: Tenant, ids: Sequence[int]) -> list[Person]:
+    """Reads the people afresh, whatever the caller's objects say."""
+    groups: dict[int, set[str]] = {pk: set() for pk in ids}
+    members = RoleMember.objects.filter(role__tenant=tenant, user_id__in=ids)
+    for user_id, slug in members.values_list("user_id", "role__slug"):
+        groups[user_id].add(slug)
+    users = {user.pk: user for user in User.objects.filter(pk__in=ids)}
+    return [
+        Person(
+            id=pk,
+            groups=frozenset(groups[pk]),
+            human=users[pk].is_human,
+            active=users[pk].is_active,
+        )
+        for pk in ids
+    ]

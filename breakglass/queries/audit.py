@@ -1,0 +1,122 @@
+"""Pages of a tenant's log, by keyset: the same cost at any depth."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from json import loads
+from typing import Any
+
+from django.db.models import QuerySet
+
+from breakglass.errors import NotFound
+from breakglass.models import AuditEntry, Bundle, ChainHead, Checkpoint, Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a reader narrows the log to; empty means any."""
+
+    event: str = ""
+    actor: str = ""
+    bypass_id: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPage:
+    """One page, newest first, with the keys of its neighbours."""
+
+    rows: list[AuditEntry]
+    newer: int | None
+    older: int | None
+
+
+def page(
+    *,
+    tenant: Tenant,
+    filters: Filters,
+    before: int | None = None,
+    after: int | None = None,
+    limit: int = 50,
+) -> AuditPage:
+    """Returns entries with seq < before (or > after), newest first."""
+    rows = _filtered(tenant=tenant, filters=filters)
+    if after is not None:
+        found = list(rows.filter(seq__gt=after).order_by("seq")[: limit + 1])
+        more_newer, more_older = len(found) > limit, True
+        found = found[:limit][::-1]
+    else:
+        if before is not None:
+            rows = rows.filter(seq__lt=before)
+        found = list(rows.order_by("-seq")[: limit + 1])
+        more_newer, more_older = before is not None, len(found) > limit
+        found = found[:limit]
+    return AuditPage(
+        rows=found,
+        newer=found[0].seq if found and more_newer else None,
+        older=found[-1].seq if found and more_older else None,
+    )
+
+
+def entry(*, tenant: Tenant, seq: int) -> AuditEntry:
+    """Returns one entry, or raises NotFound."""
+    found = AuditEntry.objects.filter(tenant=tenant, seq=seq).first()
+    if found is None:
+        msg = f"there is no entry {seq} in the log of {tenant.slug}"
+        raise NotFound(msg)
+    return found
+
+
+def head(*, tenant: Tenant) -> ChainHead | None:
+    """Returns the chain's tip, or None while the log is empty."""
+    return ChainHead.objects.filter(tenant=tenant).first()
+
+
+def latest_checkpoint(*, tenant: Tenant) -> Checkpoint | None:
+    """Returns the newest checkpoint, signed or still waiting for its signature."""
+    return (
+        Checkpoint.objects.filter(tenant=tenant)
+        .select_related("statement__bundle")
+        .order_by("-pk")
+        .first()
+    )
+
+
+def body_of(*, entry: AuditEntry) -> dict[str, Any]:
+    """Returns the stored bytes of an entry, parsed for reading."""
+    parsed: dict[str, Any] = loads(bytes(entry.body))
+    return parsed
+
+
+def bundle_of(*, entry: AuditEntry) -> Bundle | None:
+    """Returns the bundle whose SHA-256 the entry's facts name, if they name one."""
+    digest = body_of(entry=entry)["facts"].get("bundle_sha256")
+    if not isinstance(digest, str):
+        return None
+    return (
+        Bundle.objects.filter(sha256=bytes.fromhex(digest), intent__tenant=entry.tenant)
+        .select_related("intent__request", "intent__signer")
+        .first()
+    )
+
+
+def actors(*, tenant: Tenant, limit: int = 100) -> list[str]:
+    """Returns names for the filter, from the newest entries only: a bounded read."""
+    recent = AuditEntry.objects.filter(tenant=tenant).order_by("-seq")[:2000]
+    names = {name for name in recent.values_list("actor", flat=True) if name}
+    return sorted(names)[:limit]
+
+
+def _filtered(*, tenant: Tenant, filters: Filters) -> QuerySet[AuditEntry]:
+    rows = AuditEntry.objects.filter(tenant=tenant)
+    if filters.event:
+        rows = rows.filter(event=filters.event)
+    if filters.actor:
+        rows = rows.filter(actor=filters.actor)
+    if filters.bypass_id:
+        rows = rows.filter(bypass_id=filters.bypass_id)
+    if filters.since:
+        rows = rows.filter(at__gte=filters.since)
+    if filters.until:
+        rows = rows.filter(at__lt=filters.until)
+    return rows

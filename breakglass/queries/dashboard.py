@@ -1,0 +1,82 @@
+"""The first page: what is open, what waits, what is due, which gates are silent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from breakglass.models import BypassRequest, Gate, Grant, PostMortem, Tenant, User
+from breakglass.queries import access, grants, inbox, postmortems
+from breakglass.queries.inbox import InboxRow
+from breakglass.states import RequestState
+
+SILENT_AFTER: Final = timedelta(minutes=15)
+SHOWN: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class GateHealth:
+    """How a gate fares: healthy, silent, never (no contact yet), or bypassed."""
+
+    gate: Gate
+    state: str
+    seen_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What the dashboard shows to one person."""
+
+    active: list[Grant]
+    waiting: list[InboxRow]
+    own_pending: list[BypassRequest]
+    postmortems: list[PostMortem]
+    gates: list[GateHealth]
+
+
+def overview(*, user: User, tenants: Sequence[Tenant], now: datetime) -> Overview:
+    """Returns the dashboard of this person over these tenants."""
+    own = BypassRequest.objects.filter(
+        requester=user,
+        tenant__in=tenants,
+        state=RequestState.PENDING,
+        lapses_at__gt=now,
+    ).select_related("tenant", "gate", "tier")
+    return Overview(
+        active=grants.in_force_of(tenants=list(tenants)),
+        waiting=inbox.waiting_for(user=user, now=now),
+        own_pending=list(own),
+        postmortems=postmortems.due_of(tenants=tenants, now=now),
+        gates=[
+            health
+            for tenant in tenants
+            for health in gate_health(user=user, tenant=tenant, now=now)
+        ],
+    )
+
+
+def in_force(*, user: User) -> list[Grant]:
+    """Returns every bypass in force that the person may see, for the red bar."""
+    return grants.in_force_of(tenants=access.tenants_of(user=user))
+
+
+def gate_health(*, user: User, tenant: Tenant, now: datetime) -> list[GateHealth]:
+    """Returns the state of each gate of the tenant that the person may see."""
+    open_gates = {grant.gate_id for grant in grants.in_force_of(tenants=[tenant])}
+    return [
+        GateHealth(
+            gate=gate,
+            state=_state(gate=gate, bypassed=gate.pk in open_gates, now=now),
+            seen_at=gate.last_seen_at,
+        )
+        for gate in access.gates_visible(user=user, tenant=tenant)
+        if gate.is_active
+    ]
+
+
+def _state(*, gate: Gate, bypassed: bool, now: datetime) -> str:
+    if bypassed:
+        return "bypassed"
+    if gate.last_seen_at is None:
+        return "never"
+    return "healthy" if now - gate.last_seen_at < SILENT_AFTER else "silent"

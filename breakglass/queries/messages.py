@@ -1,0 +1,144 @@
+"""Messages: what was sent, who is told, and the facts that the texts are made of."""
+
+from collections.abc import Sequence
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef, QuerySet
+
+from breakglass.models import (
+    BypassRequest,
+    Channel,
+    Deploy,
+    Grant,
+    Notification,
+    RoleMember,
+    Tenant,
+    User,
+)
+from breakglass.notify import messages
+from breakglass.queries import approvers
+
+PAGE_MAX = 200
+
+
+def sent(
+    *, tenants: Sequence[Tenant], before: int | None, limit: int = 50
+) -> list[Notification]:
+    """
+    Returns what was sent, waits or failed in these tenants, newest first.
+
+    Keyset by id: pass the last row's id as `before` for the next page. A channel's
+    row shows its name as the address, never its URL.
+    """
+    rows = Notification.objects.filter(tenant__in=tenants)
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
+    rows = rows.select_related("tenant", "recipient", "channel", "message")
+    return list(rows.order_by("-pk")[: min(limit, PAGE_MAX)])
+
+
+def managers_of(*, tenant: Tenant) -> list[User]:
+    """Returns the active people of the tenant's roles that hold manage_tenant."""
+    holds = RoleMember.objects.filter(
+        user=OuterRef("pk"),
+        role__tenant=tenant,
+        role__tenant_permissions__contains=["manage_tenant"],
+    )
+    return list(User.objects.filter(Exists(holds), is_active=True).order_by("email"))
+
+
+def active_channels_of(*, tenant: Tenant) -> list[Channel]:
+    """Returns where the tenant wants to be told, beside people's e-mail."""
+    return list(Channel.objects.filter(tenant=tenant, is_active=True).order_by("pk"))
+
+
+def request_of(*, tenant: Tenant, pk: int) -> BypassRequest:
+    """Returns the request that an outbox message of this tenant names."""
+    return BypassRequest.objects.select_related(
+        "tenant", "gate", "requester", "tier", "policy", "ended_by"
+    ).get(tenant=tenant, pk=pk)
+
+
+def grant_of(*, tenant: Tenant, pk: int) -> Grant:
+    """Returns the grant that an outbox message of this tenant names."""
+    return _grants().get(tenant=tenant, pk=pk)
+
+
+def grant_of_postmortem(*, tenant: Tenant, pk: int) -> Grant:
+    """Returns the grant of the post-mortem that an outbox message names."""
+    return _grants().get(tenant=tenant, postmortem=pk)
+
+
+def deploy_of(*, tenant: Tenant, pk: int) -> Deploy:
+    """Returns the deploy that an outbox message of this tenant names."""
+    return Deploy.objects.select_related(
+        "grant__request__tenant",
+        "grant__request__gate",
+        "grant__request__requester",
+        "grant__request__tier",
+        "grant__request__policy",
+    ).get(tenant=tenant, pk=pk)
+
+
+def bypass_facts(*, bypass: BypassRequest) -> messages.BypassFacts:
+    """Returns a request as the texts take it, with what its quorum misses now."""
+    missing = approvers.quorum(bypass=bypass).missing
+    groups = approvers.needs(tenant=bypass.tenant, requirements=missing, without=[])
+    return messages.BypassFacts(
+        site=settings.BASE_URL,
+        tenant=bypass.tenant.slug,
+        bypass_id=bypass.bypass_id,
+        gate=bypass.gate.slug,
+        service=bypass.service,
+        branch=bypass.branch,
+        artifact=bypass.artifact,
+        requester=bypass.requester.name,
+        requester_email=bypass.requester.email,
+        justification=bypass.justification,
+        incident_url=bypass.incident_url,
+        impact=bypass.impact,
+        tier=bypass.tier.name,
+        tier_slug=bypass.tier.slug,
+        ttl=bypass.ttl,
+        needs=tuple(messages.Need(group=g.name, count=g.count) for g in groups),
+        lapses_at=bypass.lapses_at,
+        digest=bypass.digest_hex,
+    )
+
+
+def grant_facts(*, grant: Grant) -> messages.GrantFacts:
+    """Returns a grant as the texts take it."""
+    return messages.GrantFacts(
+        bypass=bypass_facts(bypass=grant.request),
+        expires_at=grant.expires_at,
+        ttl=grant.expires_at - grant.starts_at,
+        max_deploys=grant.max_deploys,
+        deploys=grant.deploys.count(),
+        closed_at=grant.closed_at,
+        closed_by=str(grant.closed_by) if grant.closed_by else "",
+        close_reason=grant.close_reason,
+        postmortem_due_at=grant.postmortem.due_at,
+        assignee=str(grant.postmortem.assignee),
+    )
+
+
+def deploy_facts(*, deploy: Deploy) -> messages.DeployFacts:
+    """Returns a deploy as the texts take it."""
+    return messages.DeployFacts(
+        bypass=bypass_facts(bypass=deploy.grant.request),
+        deploy_id=deploy.deploy_id,
+        admitted_at=deploy.admitted_at,
+        actor=deploy.actor,
+    )
+
+
+def _grants() -> QuerySet[Grant]:
+    return Grant.objects.select_related(
+        "request__tenant",
+        "request__gate",
+        "request__requester",
+        "request__tier",
+        "request__policy",
+        "postmortem__assignee",
+        "closed_by",
+    )

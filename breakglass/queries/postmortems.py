@@ -1,0 +1,152 @@
+"""Post-mortems: lists, and the facts that a draft is pre-filled with."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from django.db.models import Q, QuerySet
+
+from breakglass.errors import NotFound
+from breakglass.models import AuditEntry, Grant, PostMortem, Tenant, User
+from breakglass.rules.postmortem import prefill
+from breakglass.rules.window import in_words
+from breakglass.states import GrantState, PostMortemState
+
+# The signed and the automatic steps that make a draft timeline.
+_TIMELINE = {
+    "request.opened": "{actor} asked for the bypass",
+    "request.approved": "{actor} approved",
+    "grant.issued": "the bypass opened",
+    "deploy.admitted": "a deploy went through",
+    "deploy.finished": "a deploy ended",
+    "deploy.reverted": "a deploy in flight was reverted to enforcement",
+    "grant.expired": "the bypass closed at its end",
+    "grant.revoked": "{actor} closed the bypass early",
+    "gate.snapped_back": "the gate was back in enforcement",
+}
+
+
+def is_open(*, postmortem: PostMortem, now: datetime) -> bool:
+    """Says whether it may be written: by predicate, whether or not a sweep ran."""
+    if postmortem.state == PostMortemState.SCHEDULED:
+        return now >= postmortem.opens_at
+    return postmortem.state == PostMortemState.OPEN
+
+
+def is_overdue(*, postmortem: PostMortem, now: datetime) -> bool:
+    """Says whether the deadline has passed without publication."""
+    return postmortem.state != PostMortemState.PUBLISHED and now >= postmortem.due_at
+
+
+def due_of(*, tenants: Sequence[Tenant], now: datetime) -> list[PostMortem]:
+    """Returns what is open and unpublished in these tenants, soonest deadline first."""
+    return list(
+        _rows()
+        .filter(Q(state="open") | Q(state="scheduled", opens_at__lte=now))
+        .filter(tenant__in=tenants)
+        .order_by("due_at")
+    )
+
+
+def listing(*, tenant: Tenant, user: User, tab: str, now: datetime) -> list[PostMortem]:
+    """Returns one tab: mine, overdue, or all; the newest 200, by deadline."""
+    rows = _rows().filter(tenant=tenant)
+    if tab == "mine":
+        rows = rows.filter(assignee=user).exclude(state=PostMortemState.PUBLISHED)
+    elif tab == "overdue":
+        rows = rows.filter(due_at__lte=now).exclude(state=PostMortemState.PUBLISHED)
+    return list(rows.order_by("-due_at")[:200])
+
+
+def for_bypass(*, tenant: Tenant, bypass_id: str) -> PostMortem:
+    """Returns the post-mortem of one bypass, or raises NotFound."""
+    found = _rows().filter(tenant=tenant, grant__request__bypass_id=bypass_id).first()
+    if found is None:
+        msg = f"there is no post-mortem for {bypass_id[:20]} in {tenant.slug}"
+        raise NotFound(msg)
+    return found
+
+
+def draft_body(*, postmortem: PostMortem) -> str:
+    """Returns the template filled in from rows; it writes nothing."""
+    grant = Grant.objects.select_related(
+        "request__requester", "request__tier", "request__policy", "gate", "closed_by"
+    ).get(postmortem=postmortem)
+    bypass = grant.request
+    values = {
+        "bypass_id": bypass.bypass_id,
+        "gate": grant.gate.slug,
+        "service": grant.service,
+        "branch": grant.branch or "any branch",
+        "artifact": grant.artifact or "any artefact",
+        "requester": f"{bypass.requester.name} ({bypass.requester.email})",
+        "justification": bypass.justification,
+        "incident": bypass.incident_url or "none given",
+        "impact": bypass.impact,
+        "tier": bypass.tier.name,
+        "policy": f"v{bypass.policy.version}",
+        "ttl": in_words(grant.expires_at - grant.starts_at),
+        "opened_at": _utc(grant.starts_at),
+        "closed_at": _utc(grant.closed_at or grant.expires_at),
+        "closed_how": _closed_how(grant),
+        "digest": bypass.digest_hex,
+        "approvals": _approvals(grant),
+        "deploys": _deploys(grant),
+        "timeline": _timeline(grant),
+    }
+    return prefill(template=postmortem.template, values=values)
+
+
+def _rows() -> QuerySet[PostMortem]:
+    return PostMortem.objects.select_related(
+        "tenant",
+        "assignee",
+        "saved_by",
+        "published_by",
+        "grant__gate",
+        "grant__request__requester",
+        "grant__request__tier",
+    )
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _closed_how(grant: Grant) -> str:
+    if grant.state == GrantState.REVOKED:
+        who = grant.closed_by.name if grant.closed_by else "the portal"
+        return f"closed early by {who}: {grant.close_reason}"
+    return "closed by itself at the end of its window"
+
+
+def _approvals(grant: Grant) -> str:
+    rows = grant.request.approvals.select_related("approver", "bundle")
+    return "\n".join(
+        f"- {row.approver.name} ({row.bundle.identity}), {_utc(row.created_at)}, "
+        f"log index {row.bundle.log_index}"
+        + (f": {row.comment}" if row.comment else "")
+        for row in rows
+    )
+
+
+def _deploys(grant: Grant) -> str:
+    lines = [
+        f"- `{row.deploy_id}` {row.artifact or ''} by {row.actor or 'unknown'}: "
+        f"{row.get_state_display().lower()}, admitted {_utc(row.admitted_at)}"
+        for row in grant.deploys.all()
+    ]
+    return "\n".join(lines) or "- No deploy went through under this bypass."
+
+
+def _timeline(grant: Grant) -> str:
+    rows = AuditEntry.objects.filter(
+        tenant=grant.tenant,
+        bypass_id=grant.request.bypass_id,
+        event__in=_TIMELINE.keys(),
+    ).order_by("seq")
+    lines = [
+        f"| {_utc(row.at)} | {_TIMELINE[row.event].format(actor=row.actor)} "
+        f"| entry {row.seq} |"
+        for row in rows
+    ]
+    return "\n".join(["| When | What | Log |", "|---|---|---|", *lines])

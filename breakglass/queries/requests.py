@@ -1,0 +1,256 @@
+"""Requests: the preview before, the page after, the list."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from breakglass.clock import DbNow
+from breakglass.errors import PolicyViolation
+from breakglass.models import (
+    Approval,
+    AuditEntry,
+    BypassRequest,
+    Deploy,
+    Gate,
+    Grant,
+    Intent,
+    PostMortem,
+    Tenant,
+    User,
+)
+from breakglass.queries import access, approvers, policies
+from breakglass.queries.approvers import GroupNeed
+from breakglass.rules import eligibility, tiers
+from breakglass.rules.approval import Quorum
+from breakglass.rules.eligibility import Answer
+from breakglass.rules.scopes import Scope
+from breakglass.states import GrantState, IntentState, RequestState
+
+PAGE = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would happen if this were sent now."""
+
+    tier: tiers.Tier
+    reasons: tuple[str, ...]
+    approvers: tuple[GroupNeed, ...]
+    ttl_choices: tuple[timedelta, ...]
+    similar_active: BypassRequest | None
+    similar_pending: BypassRequest | None
+    postmortem_days: int
+    policy_version: int
+    any_branch: bool
+    any_artifact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPage:
+    """One page of a tenant's requests; `next` is empty on the last."""
+
+    rows: list[BypassRequest]
+    next: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestDetail:
+    """Everything that the page of one request shows to one viewer."""
+
+    bypass: BypassRequest
+    grant: Grant | None
+    in_force: bool
+    status: str
+    approvals: list[Approval]
+    intents: list[Intent]
+    quorum: Quorum
+    needs: tuple[GroupNeed, ...]
+    decision: Answer
+    may_withdraw: bool
+    may_close: bool
+    deploys: list[Deploy]
+    postmortem: PostMortem | None
+    entries: list[AuditEntry]
+    ttl_options: tuple[timedelta, ...]
+    stricter_note: str
+
+
+def preview(
+    *,
+    tenant: Tenant,
+    requester: User,
+    gate: Gate,
+    service: str,
+    branch: str,
+    artifact: str,
+    impact: str,
+) -> Preview:
+    """Returns tier, approvers and TTL choices; PolicyViolation without a policy."""
+    policy = policies.current(tenant=tenant)
+    if policy is None:
+        msg = f"{tenant.name} has no published policy yet: ask an admin to publish one"
+        raise PolicyViolation(msg)
+    scope = Scope(gate=gate.slug, service=service, branch=branch, artifact=artifact)
+    target = tiers.Target(
+        scope=scope, environment=gate.environment, data_class=gate.data_class
+    )
+    chosen = tiers.select_tier(
+        policy=policies.as_rules(policy=policy),
+        target=target,
+        impact=tiers.Impact(impact),
+    )
+    same = BypassRequest.objects.filter(tenant=tenant, gate=gate, service=service)
+    return Preview(
+        tier=chosen.tier,
+        reasons=chosen.reasons,
+        approvers=approvers.needs(
+            tenant=tenant,
+            requirements=chosen.tier.requirements,
+            without=[requester.pk],
+        ),
+        ttl_choices=chosen.tier.ttl_choices,
+        similar_active=same.filter(
+            grant__state=GrantState.ACTIVE, grant__expires_at__gt=DbNow()
+        ).first(),
+        similar_pending=same.filter(
+            state=RequestState.PENDING, lapses_at__gt=DbNow()
+        ).first(),
+        postmortem_days=chosen.tier.postmortem_days,
+        policy_version=policy.version or 0,
+        any_branch=not branch,
+        any_artifact=not artifact,
+    )
+
+
+def page(*, tenant: Tenant, state: str = "", before: str = "") -> RequestPage:
+    """Returns one page, newest first, by keyset; a malformed `before` is the top."""
+    rows = BypassRequest.objects.filter(tenant=tenant).select_related(
+        "gate", "requester", "tier", "grant"
+    )
+    if state in RequestState.values:
+        rows = rows.filter(state=state)
+    key = _decode(before)
+    if key is not None:
+        rows = rows.filter(pk__lt=key)
+    found = list(rows.order_by("-pk")[: PAGE + 1])
+    more = len(found) > PAGE
+    found = found[:PAGE]
+    return RequestPage(rows=found, next=_encode(found[-1].pk) if more else "")
+
+
+def status_of(*, bypass: BypassRequest, grant: Grant | None, now: datetime) -> str:
+    """Returns the state by predicate: no sweep has to have run for it to be true."""
+    if grant is not None:
+        if grant.state == GrantState.ACTIVE:
+            return "active" if grant.window.covers(now) else "expired"
+        return str(grant.state)
+    if bypass.state == RequestState.PENDING and now >= bypass.lapses_at:
+        return "lapsed"
+    return str(bypass.state)
+
+
+def grant_of(*, bypass: BypassRequest) -> Grant | None:
+    """Returns the grant that followed, if one did."""
+    return (
+        Grant.objects.filter(request=bypass)
+        .select_related("gate", "postmortem__assignee", "closed_by", "statement")
+        .select_related("statement__bundle")
+        .first()
+    )
+
+
+def detail(*, bypass: BypassRequest, viewer: User, now: datetime) -> RequestDetail:
+    """Returns what the page of this request shows to this viewer."""
+    grant = grant_of(bypass=bypass)
+    status = status_of(bypass=bypass, grant=grant, now=now)
+    pinned, latest = policies.tiers_in_question(bypass=bypass)
+    given = list(bypass.approvals.select_related("approver", "bundle"))
+    reached = approvers.quorum(bypass=bypass)
+    decided = {bypass.requester_id, *(a.approver_id for a in given)}
+    return RequestDetail(
+        bypass=bypass,
+        grant=grant,
+        in_force=status == "active",
+        status=status,
+        approvals=given,
+        intents=_open_intents(bypass=bypass),
+        quorum=reached,
+        needs=approvers.needs(
+            tenant=bypass.tenant, requirements=reached.missing, without=list(decided)
+        ),
+        decision=_decision(bypass=bypass, viewer=viewer, status=status),
+        may_withdraw=status == "pending" and viewer.pk == bypass.requester_id,
+        may_close=status == "active" and _may_close(bypass=bypass, viewer=viewer),
+        deploys=list(grant.deploys.all()) if grant else [],
+        postmortem=grant.postmortem if grant else None,
+        entries=list(
+            AuditEntry.objects.filter(
+                tenant=bypass.tenant, bypass_id=bypass.bypass_id
+            ).order_by("seq")
+        ),
+        ttl_options=_ttl_options(bypass=bypass, tier=pinned),
+        stricter_note=_stricter_note(pinned=pinned, latest=latest),
+    )
+
+
+def may_decide(*, bypass: BypassRequest, viewer: User) -> Answer:
+    """Says whether the viewer may approve or reject, with the reasons if not."""
+    pinned, latest = policies.tiers_in_question(bypass=bypass)
+    return eligibility.may_decide(
+        person=approvers.person(tenant=bypass.tenant, user=viewer),
+        requester_id=bypass.requester_id,
+        requirements_pinned=pinned.requirements,
+        requirements_current=latest.requirements,
+        already_approved=bypass.approvals.filter(approver=viewer).exists(),
+    )
+
+
+def _decision(*, bypass: BypassRequest, viewer: User, status: str) -> Answer:
+    if status != "pending":
+        return Answer(allowed=False, reasons=())
+    return may_decide(bypass=bypass, viewer=viewer)
+
+
+def _may_close(*, bypass: BypassRequest, viewer: User) -> bool:
+    return eligibility.may_close(
+        is_requester=viewer.pk == bypass.requester_id,
+        is_eligible_approver=approvers.may_count(bypass=bypass, user=viewer),
+        holds_close_right=access.may(
+            user=viewer, permission="close_grant", on=bypass.tenant
+        ),
+    ).allowed
+
+
+def _open_intents(*, bypass: BypassRequest) -> list[Intent]:
+    waiting = (IntentState.COMMITTED, IntentState.SIGNED)
+    return list(
+        bypass.intents.filter(kind="approval", state__in=waiting).select_related(
+            "signer"
+        )
+    )
+
+
+def _ttl_options(*, bypass: BypassRequest, tier: tiers.Tier) -> tuple[timedelta, ...]:
+    """Longest first: the proposed length, and the tier's shorter choices."""
+    shorter = {choice for choice in tier.ttl_choices if choice < bypass.ttl}
+    return tuple(sorted({bypass.ttl, *shorter}, reverse=True))
+
+
+def _stricter_note(*, pinned: tiers.Tier, latest: tiers.Tier) -> str:
+    if pinned == latest:
+        return ""
+    return (
+        f"The policy changed after this was sent. Both have to be met: the "
+        f"{pinned.name} tier as it was, and the {latest.name} tier as it is now."
+    )
+
+
+def _encode(pk: int) -> str:
+    return urlsafe_b64encode(str(pk).encode()).decode()
+
+
+def _decode(key: str) -> int | None:
+    try:
+        return int(urlsafe_b64decode(key.encode())) if key else None
+    except ValueError:
+        return None

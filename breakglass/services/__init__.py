@@ -1,0 +1,1 @@
+"""One verb, one transaction: the only code that changes what the log records."""

@@ -1,0 +1,167 @@
+"""Deploys under a grant: end them, revert them, lose sight of them."""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+
+from breakglass import clock, outbox
+from breakglass.actors import SCHEDULER, Actor
+from breakglass.audit import chain, events, ledger
+from breakglass.errors import Conflict, InvalidInput, NotFound
+from breakglass.models import Deploy, Gate, Grant
+from breakglass.queries import access
+from breakglass.states import DEPLOY_MOVES, DeployState, GrantState, require_move
+
+REPORTABLE = (DeployState.SUCCEEDED, DeployState.FAILED)
+
+
+def finish(*, gate: Gate, deploy_id: str, state: DeployState) -> Deploy:
+    """
+    Records what the gate reports about the end of a deploy, and returns the deploy.
+
+    The same report twice is one. Raises NotFound for a deploy that this gate never
+    asked about, Conflict when it ended otherwise, or its window closed before the
+    report: then it is reverted, whether or not a sweep has run.
+    """
+    if state not in REPORTABLE:
+        msg = "a deploy ends as succeeded or failed"
+        raise InvalidInput(msg, field="state")
+    deploy = _finish(gate=gate, deploy_id=deploy_id, state=state)
+    if deploy.state != state:
+        msg = f"deploy {deploy_id} is already {deploy.get_state_display().lower()}"
+        raise Conflict(msg)
+    return deploy
+
+
+def revert_due(*, limit: int = 500) -> int:
+    """Reverts deploys whose grant is over by its window; returns how many."""
+    due = Deploy.objects.filter(
+        state=DeployState.ADMITTED, grant__expires_at__lte=clock.db_now()
+    ).order_by("grant__expires_at")[:limit]
+    grants = sorted(set(due.values_list("grant_id", flat=True)))
+    return sum(_revert_of(pk) for pk in grants)
+
+
+def lose_sight_due(*, limit: int = 200) -> int:
+    """Marks deploys that nobody reported the end of in time; returns how many."""
+    since = clock.db_now() - settings.DEPLOY_REPORT_DEADLINE
+    due = Deploy.objects.filter(state=DeployState.ADMITTED, admitted_at__lte=since)
+    return sum(
+        _lose_sight(pk=pk, grant_id=grant_id)
+        for pk, grant_id in due.values_list("pk", "grant_id")[:limit]
+    )
+
+
+def revert(*, grant: Grant, now: datetime) -> int:
+    """
+    Reverts every deploy in flight of a locked grant that is over.
+
+    Runs in the transaction that closed the grant, or that found it over.
+    """
+    flying = list(
+        Deploy.objects.select_for_update(of=("self",))
+        .filter(grant=grant, state=DeployState.ADMITTED)
+        .select_related("gate")
+    )
+    for deploy in flying:
+        _end(
+            deploy=deploy,
+            grant=grant,
+            state=DeployState.REVERTED,
+            event=events.DEPLOY_REVERTED,
+            actor=SCHEDULER,
+            now=now,
+        )
+        outbox.promise(
+            tenant=grant.tenant,
+            topic=outbox.DEPLOY_REVERTED,
+            subject_id=deploy.pk,
+            now=now,
+        )
+    return len(flying)
+
+
+def is_over(*, grant: Grant, now: datetime) -> bool:
+    """Says whether a grant lets nothing through any more."""
+    return grant.state != GrantState.ACTIVE or not grant.window.covers(now)
+
+
+@transaction.atomic
+def _finish(*, gate: Gate, deploy_id: str, state: DeployState) -> Deploy:
+    found = Deploy.objects.filter(gate=gate, deploy_id=deploy_id).first()
+    if found is None:
+        msg = "this gate has not asked about a deploy of that id"
+        raise NotFound(msg)
+    grant = access.lock_grant(pk=found.grant_id)
+    deploy = Deploy.objects.select_for_update(of=("self",)).get(pk=found.pk)
+    now = clock.db_now()
+    if deploy.state != DeployState.ADMITTED:
+        return deploy
+    if is_over(grant=grant, now=now):
+        revert(grant=grant, now=now)
+        deploy.refresh_from_db()
+        return deploy
+    _end(
+        deploy=deploy,
+        grant=grant,
+        state=state,
+        event=events.DEPLOY_FINISHED,
+        actor=gate.as_actor(),
+        now=now,
+    )
+    return deploy
+
+
+@transaction.atomic
+def _revert_of(grant_id: int) -> int:
+    grant = access.lock_grant(pk=grant_id)
+    now = clock.db_now()
+    return revert(grant=grant, now=now) if is_over(grant=grant, now=now) else 0
+
+
+@transaction.atomic
+def _lose_sight(*, pk: int, grant_id: int) -> bool:
+    grant = access.lock_grant(pk=grant_id)
+    deploy = Deploy.objects.select_for_update(of=("self",)).get(pk=pk)
+    if deploy.state != DeployState.ADMITTED:
+        return False
+    _end(
+        deploy=deploy,
+        grant=grant,
+        state=DeployState.UNKNOWN,
+        event=events.DEPLOY_LOST,
+        actor=SCHEDULER,
+        now=clock.db_now(),
+    )
+    return True
+
+
+def _end(
+    *,
+    deploy: Deploy,
+    grant: Grant,
+    state: DeployState,
+    event: str,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    deploy.state = require_move(
+        DEPLOY_MOVES, current=DeployState(deploy.state), to=state, what="deploy"
+    )
+    deploy.ended_at = now
+    deploy.save(update_fields=["state", "ended_at"])
+    ledger.append(
+        tenant=grant.tenant,
+        event=event,
+        actor=actor,
+        bypass_id=grant.request.bypass_id,
+        facts={
+            "deploy_id": deploy.deploy_id,
+            "service": deploy.service,
+            "branch": deploy.branch,
+            "artifact": deploy.artifact,
+            "state": str(state),
+            "ended_at": chain.timestamp(now),
+        },
+    )

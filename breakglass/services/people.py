@@ -1,0 +1,112 @@
+"""People: make an account, switch it off and on, link an identity."""
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+
+from breakglass import clock
+from breakglass.actors import Actor
+from breakglass.audit import events, ledger
+from breakglass.errors import Conflict, InvalidInput
+from breakglass.models import Identity, Tenant, User
+from breakglass.models.people import UserKind
+from breakglass.rules.identifiers import check_text
+
+
+@transaction.atomic
+def create(
+    *,
+    email: str,
+    name: str,
+    password: str | None,
+    actor: Actor,
+    kind: str = UserKind.HUMAN,
+    is_staff: bool = False,
+) -> User:
+    """
+    Adds an account whose e-mail the operator vouches for; returns the user.
+
+    A None password can never log in. The account belongs to no tenant yet, so no
+    log records it: giving it a role does. Raises InvalidInput or Conflict.
+    """
+    try:
+        validate_email(email)
+        email.encode("ascii")
+    except (ValidationError, UnicodeEncodeError) as error:
+        msg = "Enter an e-mail address in plain ASCII, like ana@example.com"
+        raise InvalidInput(msg, field="email") from error
+    now = clock.db_now()
+    try:
+        with transaction.atomic():
+            return User.objects.create_user(
+                email,
+                password,
+                name=check_text(name, field="name", minimum=1, maximum=100),
+                kind=kind,
+                is_staff=is_staff,
+                email_verified_at=now,
+                date_joined=now,
+            )
+    except IntegrityError as error:
+        msg = "There is an account with this e-mail already"
+        raise Conflict(msg) from error
+
+
+def deactivate(*, user: User, actor: Actor) -> User:
+    """Switches an account off: it cannot log in, and is not counted from now on."""
+    return _set_active(user=user, actor=actor, is_active=False)
+
+
+def activate(*, user: User, actor: Actor) -> User:
+    """Switches an account on again."""
+    return _set_active(user=user, actor=actor, is_active=True)
+
+
+@transaction.atomic
+def link_identity(*, user: User, issuer: str, subject: str, actor: Actor) -> Identity:
+    """Links an identity provider's subject to the one person it belongs to."""
+    try:
+        with transaction.atomic():
+            identity = Identity.objects.create(
+                user=user, issuer=issuer, subject=subject, created_at=clock.db_now()
+            )
+    except IntegrityError as error:
+        msg = "this identity is linked to a person already"
+        raise Conflict(msg) from error
+    for tenant in _tenants_of(user):
+        ledger.append(
+            tenant=tenant,
+            event=events.IDENTITY_LINKED,
+            actor=actor,
+            facts={"person": user.email, "issuer": issuer, "subject": subject},
+        )
+    return identity
+
+
+@transaction.atomic
+def _set_active(*, user: User, actor: Actor, is_active: bool) -> User:
+    user = User.objects.select_for_update(of=("self",)).get(pk=user.pk)
+    if user.is_active == is_active:
+        msg = f"{user.name} is {'active' if is_active else 'deactivated'} already"
+        raise Conflict(msg)
+    user.is_active = is_active
+    user.save(update_fields=["is_active"])
+    for tenant in _tenants_of(user):
+        ledger.append(
+            tenant=tenant,
+            event=events.PERSON_CHANGED,
+            actor=actor,
+            facts={
+                "person": user.email,
+                "id": str(user.public_id),
+                "is_active": is_active,
+            },
+        )
+    return user
+
+
+def _tenants_of(user: User) -> list[Tenant]:
+    """Every tenant in whose log the account appears; in a fixed order, for the locks."""
+    return list(
+        Tenant.objects.filter(roles__memberships__user=user).distinct().order_by("pk")
+    )

@@ -1,0 +1,206 @@
+"""Who is told what, topic by topic, and when a message is no longer true."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from breakglass import outbox
+from breakglass.audit import events
+from breakglass.errors import BreakglassError
+from breakglass.models import BypassRequest, Tenant, User
+from breakglass.notify import messages
+from breakglass.queries import approvers
+from breakglass.queries import messages as rows
+from breakglass.services import enforcement
+from breakglass.states import (
+    DeployState,
+    GrantState,
+    PostMortemState,
+    RequestState,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What an outbox message is about, at the moment in which it is looked at."""
+
+    tenant: Tenant
+    subject_id: int
+    person_id: int
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    Who is told what. With an `event`, the ledger says who was told.
+
+    `people` may hold some who are not reachable; whoever sends leaves them out.
+    """
+
+    text: messages.Text
+    people: Sequence[User]
+    bypass: BypassRequest
+    to_channels: bool = False
+    event: str = ""
+
+
+def plan(*, topic: str, due: Due) -> Plan | None:
+    """
+    Returns who is told what, or None when the message is no longer true.
+
+    Raises BreakglassError for an unknown topic, which may be a newer release's.
+    Called in the message's transaction: a closed grant's gate is snapped back here.
+    """
+    planner = _PLANNERS.get(topic)
+    if planner is None:
+        msg = f"nothing here knows the topic {topic!r}"
+        raise BreakglassError(msg)
+    return planner(due)
+
+
+def _request_opened(due: Due) -> Plan | None:
+    bypass = rows.request_of(tenant=due.tenant, pk=due.subject_id)
+    if not _is_waiting(bypass, now=due.now):
+        return None
+    return Plan(
+        text=messages.request_opened(rows.bypass_facts(bypass=bypass)),
+        people=approvers.eligible_users(bypass=bypass),
+        bypass=bypass,
+        to_channels=True,
+        event=events.REQUEST_NOTIFIED,
+    )
+
+
+def _request_unanswered(due: Due) -> Plan | None:
+    bypass = rows.request_of(tenant=due.tenant, pk=due.subject_id)
+    if not _is_waiting(bypass, now=due.now) or bypass.approvals.exists():
+        return None
+    facts = rows.bypass_facts(bypass=bypass)
+    return Plan(
+        text=messages.request_unanswered(facts, waited=due.now - bypass.opened_at),
+        people=approvers.eligible_users(bypass=bypass),
+        bypass=bypass,
+        to_channels=True,
+        event=events.REQUEST_ESCALATED,
+    )
+
+
+def _request_approved(due: Due) -> Plan | None:
+    """Not needed once the quorum is there: the grant has its own message."""
+    bypass = rows.request_of(tenant=due.tenant, pk=due.subject_id)
+    facts = rows.bypass_facts(bypass=bypass)
+    if not _is_waiting(bypass, now=due.now) or not facts.needs:
+        return None
+    approver = User.objects.get(pk=due.person_id)
+    return _to_requester(
+        bypass, text=messages.request_approved(facts, approver=str(approver))
+    )
+
+
+def _request_rejected(due: Due) -> Plan | None:
+    bypass = rows.request_of(tenant=due.tenant, pk=due.subject_id)
+    if bypass.state != RequestState.REJECTED:
+        return None
+    text = messages.request_rejected(
+        rows.bypass_facts(bypass=bypass),
+        by=str(bypass.ended_by or ""),
+        comment=bypass.end_comment,
+    )
+    return _to_requester(bypass, text=text)
+
+
+def _request_lapsed(due: Due) -> Plan | None:
+    bypass = rows.request_of(tenant=due.tenant, pk=due.subject_id)
+    if bypass.state != RequestState.LAPSED:
+        return None
+    text = messages.request_lapsed(rows.bypass_facts(bypass=bypass))
+    return _to_requester(bypass, text=text)
+
+
+def _grant_issued(due: Due) -> Plan | None:
+    grant = rows.grant_of(tenant=due.tenant, pk=due.subject_id)
+    if grant.state != GrantState.ACTIVE or not grant.window.covers(due.now):
+        return None
+    text = messages.grant_issued(rows.grant_facts(grant=grant))
+    return _to_requester(grant.request, text=text, to_channels=True)
+
+
+def _grant_ending(due: Due) -> Plan | None:
+    grant = rows.grant_of(tenant=due.tenant, pk=due.subject_id)
+    if grant.state != GrantState.ACTIVE or not grant.window.covers(due.now):
+        return None
+    facts = rows.grant_facts(grant=grant)
+    text = messages.grant_ending(facts, left=grant.expires_at - due.now)
+    return _to_requester(grant.request, text=text)
+
+
+def _grant_closed(due: Due) -> Plan | None:
+    """Snaps the gate back in the same transaction: the telling and the doing agree."""
+    grant = rows.grant_of(tenant=due.tenant, pk=due.subject_id)
+    if grant.state == GrantState.ACTIVE:
+        return None
+    text = messages.grant_closed(rows.grant_facts(grant=grant))
+    enforcement.snap_back(grant_id=grant.pk)  # last: it locks the chain's head
+    return _to_requester(grant.request, text=text, to_channels=True)
+
+
+def _deploy_reverted(due: Due) -> Plan | None:
+    deploy = rows.deploy_of(tenant=due.tenant, pk=due.subject_id)
+    if deploy.state != DeployState.REVERTED:
+        return None
+    text = messages.deploy_reverted(rows.deploy_facts(deploy=deploy))
+    return _to_requester(deploy.grant.request, text=text, to_channels=True)
+
+
+def _postmortem_opened(due: Due) -> Plan | None:
+    grant = rows.grant_of_postmortem(tenant=due.tenant, pk=due.subject_id)
+    if grant.postmortem.state != PostMortemState.OPEN:
+        return None
+    return Plan(
+        text=messages.postmortem_opened(rows.grant_facts(grant=grant)),
+        people=[grant.postmortem.assignee],
+        bypass=grant.request,
+    )
+
+
+def _postmortem_overdue(due: Due) -> Plan | None:
+    grant = rows.grant_of_postmortem(tenant=due.tenant, pk=due.subject_id)
+    postmortem = grant.postmortem
+    if postmortem.state == PostMortemState.PUBLISHED or due.now < postmortem.due_at:
+        return None
+    managers = rows.managers_of(tenant=due.tenant)
+    return Plan(
+        text=messages.postmortem_overdue(rows.grant_facts(grant=grant)),
+        people=list(dict.fromkeys([postmortem.assignee, *managers])),
+        bypass=grant.request,
+        to_channels=True,
+    )
+
+
+def _to_requester(
+    bypass: BypassRequest, *, text: messages.Text, to_channels: bool = False
+) -> Plan:
+    return Plan(
+        text=text, people=[bypass.requester], bypass=bypass, to_channels=to_channels
+    )
+
+
+def _is_waiting(bypass: BypassRequest, *, now: datetime) -> bool:
+    return bypass.state == RequestState.PENDING and now < bypass.lapses_at
+
+
+_PLANNERS: Final[Mapping[str, Callable[[Due], Plan | None]]] = {
+    outbox.REQUEST_OPENED: _request_opened,
+    outbox.REQUEST_UNANSWERED: _request_unanswered,
+    outbox.REQUEST_APPROVED: _request_approved,
+    outbox.REQUEST_REJECTED: _request_rejected,
+    outbox.REQUEST_LAPSED: _request_lapsed,
+    outbox.GRANT_ISSUED: _grant_issued,
+    outbox.GRANT_ENDING: _grant_ending,
+    outbox.GRANT_CLOSED: _grant_closed,
+    outbox.DEPLOY_REVERTED: _deploy_reverted,
+    outbox.POSTMORTEM_OPENED: _postmortem_opened,
+    outbox.POSTMORTEM_OVERDUE: _postmortem_overdue,
+}

@@ -1,0 +1,159 @@
+"""
+Fulfil intents: sign the committed bytes, verify the bundle, store it.
+
+The network is only ever touched with no transaction open. A crash between the
+steps leaves a committed intent, which the next call takes up again.
+"""
+
+import logging
+import random
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+
+from breakglass import clock
+from breakglass.actors import SCHEDULER
+from breakglass.audit import events, ledger
+from breakglass.errors import SigningFailed
+from breakglass.models import Bundle, Intent
+from breakglass.models.signing import IntentKind
+from breakglass.signing import SignedBundle, SignerIdentity
+from breakglass.signing.keyless import signer_from_settings, verifier_from_settings
+from breakglass.states import INTENT_MOVES, IntentState, require_move
+
+logger = logging.getLogger(__name__)
+
+_LONGEST_WAIT = timedelta(minutes=5)
+
+
+def fulfil(*, intent: Intent) -> Bundle:
+    """
+    Returns the intent's verified bundle, signing it first where there is none.
+
+    Two callers at once store one bundle: the second one's signature is dropped.
+    Raises SigningFailed, after writing down when the next try is due; RuntimeError
+    inside a transaction.
+    """
+    if connection.in_atomic_block:
+        msg = "signing talks to the network: it must not run inside a transaction"
+        raise RuntimeError(msg)
+    stored = Bundle.objects.filter(intent=intent).first()
+    if stored is not None:
+        return stored
+    try:
+        signed = _sign(intent)
+    except SigningFailed as error:
+        _postpone(intent=intent, error=error)
+        raise
+    return _store(intent=intent, signed=signed)
+
+
+def sign_due(*, limit: int = 50) -> int:
+    """Signs the portal's own statements that wait; returns how many it signed."""
+    due = Intent.objects.filter(
+        state=IntentState.COMMITTED,
+        kind__in=(IntentKind.GRANT, IntentKind.CHECKPOINT),
+        next_try_at__lte=clock.db_now(),
+    ).order_by("pk")[:limit]
+    done = 0
+    for intent in due.select_related("tenant"):
+        try:
+            bundle = fulfil(intent=intent)
+        except SigningFailed as error:
+            logger.warning(
+                "statement.unsigned",
+                extra={"kind": intent.kind, "stage": error.stage},
+            )
+            break  # the service is down: the rest waits for the next sweep
+        done += _record(intent=intent, bundle=bundle)
+    return done
+
+
+def _sign(intent: Intent) -> SignedBundle:
+    if intent.signer is None:
+        identity = SignerIdentity(
+            subject=settings.SIGNING_WORKLOAD, email=settings.SIGNING_WORKLOAD
+        )
+    else:
+        identity = SignerIdentity(
+            subject=str(intent.signer.public_id), email=intent.signer.email
+        )
+    statement = bytes(intent.statement)
+    raw = signer_from_settings().sign(statement=statement, identity=identity)
+    return verifier_from_settings().verify(
+        bundle=raw, statement=statement, email=identity.email
+    )
+
+
+def _store(*, intent: Intent, signed: SignedBundle) -> Bundle:
+    try:
+        with transaction.atomic():
+            locked = Intent.objects.select_for_update().get(pk=intent.pk)
+            bundle = Bundle.objects.create(
+                intent=locked,
+                bundle=signed.raw,
+                sha256=sha256(signed.raw).digest(),
+                identity=signed.identity,
+                issuer=signed.issuer,
+                log_index=signed.log_index,
+                integrated_at=signed.integrated_at,
+                verified_at=clock.db_now(),
+            )
+            locked.state = require_move(
+                INTENT_MOVES,
+                current=IntentState(locked.state),
+                to=IntentState.SIGNED,
+                what="signature",
+            )
+            locked.last_error = ""
+            locked.save(update_fields=["state", "last_error"])
+    except IntegrityError:  # somebody stored theirs first; either proves the same
+        return Bundle.objects.get(intent=intent)
+    return bundle
+
+
+def _postpone(*, intent: Intent, error: SigningFailed) -> None:
+    now = clock.db_now()
+    with transaction.atomic():
+        locked = Intent.objects.select_for_update().get(pk=intent.pk)
+        locked.attempts += 1
+        locked.next_try_at = now + _wait(locked.attempts)
+        locked.last_error = f"{error.stage}: {error}"[:300]
+        locked.save(update_fields=["attempts", "next_try_at", "last_error"])
+
+
+def _wait(attempts: int) -> timedelta:
+    """Doubles from 5 s to five minutes, with jitter so that retries spread out."""
+    base = timedelta(seconds=5 * 2 ** min(attempts - 1, 6))
+    jitter = 0.8 + 0.4 * random.random()  # noqa: S311 - spreads load, guards nothing
+    return min(base, _LONGEST_WAIT) * jitter
+
+
+@transaction.atomic
+def _record(*, intent: Intent, bundle: Bundle) -> bool:
+    """Marks a statement of the portal as done; its entry names the bundle."""
+    locked = Intent.objects.select_for_update().get(pk=intent.pk)
+    if locked.state != IntentState.SIGNED:
+        return False
+    locked.state = IntentState.RECORDED
+    locked.save(update_fields=["state"])
+    if locked.kind == IntentKind.GRANT:
+        ledger.append(
+            tenant=locked.tenant,
+            event=events.GRANT_SIGNED,
+            actor=SCHEDULER,
+            bypass_id=locked.request.bypass_id if locked.request else "",
+            facts={
+                "bundle_sha256": bytes(bundle.sha256).hex(),
+                "identity": bundle.identity,
+                "log_index": bundle.log_index,
+            },
+        )
+    return True
+
+
+def lease_until(now: datetime) -> datetime:
+    """Returns until when a fresh intent belongs to the request that made it."""
+    return now + settings.SIGNING_DEADLINE + timedelta(seconds=5)

@@ -1,0 +1,110 @@
+"""Tenants: create one that is ready for its first request, change it."""
+
+from django.db import IntegrityError, transaction
+
+from breakglass import clock
+from breakglass.actors import Actor
+from breakglass.audit import events, ledger
+from breakglass.errors import Conflict, InvalidInput
+from breakglass.models import (
+    PostMortemTemplate,
+    Requirement,
+    RoleGroup,
+    Tenant,
+    Tier,
+)
+from breakglass.rules.identifiers import check_text
+from breakglass.services import policies, roles
+from breakglass.services.defaults import (
+    POSTMORTEM_HEADINGS,
+    POSTMORTEM_TEMPLATE,
+    ROLES,
+    TIERS,
+)
+
+
+@transaction.atomic
+def create(*, slug: str, name: str, actor: Actor) -> Tenant:
+    """
+    Makes a tenant with the shipped roles, policy version 1 and template.
+
+    Raises Conflict when the slug is taken, InvalidInput when it is malformed.
+    """
+    if not slug or not slug.isascii() or slug != slug.lower():
+        msg = "a tenant's name in addresses is lower-case letters, digits and hyphens"
+        raise InvalidInput(msg, field="slug")
+    now = clock.db_now()
+    try:
+        with transaction.atomic():
+            tenant = Tenant.objects.create(
+                slug=slug,
+                name=check_text(name, field="name", minimum=1, maximum=100),
+                created_at=now,
+            )
+    except IntegrityError as error:
+        msg = f"there is a tenant {slug[:50]} already, or the name is malformed"
+        raise Conflict(msg) from error
+    ledger.append(
+        tenant=tenant,
+        event=events.TENANT_CREATED,
+        actor=actor,
+        facts={"slug": slug, "name": tenant.name},
+    )
+    for role in ROLES:
+        roles.create(tenant=tenant, actor=actor, **role)
+    set_template(
+        tenant=tenant,
+        actor=actor,
+        body=POSTMORTEM_TEMPLATE,
+        required_headings=POSTMORTEM_HEADINGS,
+    )
+    draft = policies.new_draft(tenant=tenant, author=None)
+    groups = {role.slug: role for role in RoleGroup.objects.filter(tenant=tenant)}
+    for position, shipped in enumerate(TIERS, start=1):
+        tier = Tier.objects.create(policy=draft, position=position, **shipped.fields)
+        Requirement.objects.bulk_create(
+            Requirement(tier=tier, group=groups[group], count=count)
+            for group, count in shipped.requirements
+        )
+    policies.publish(policy_id=draft.pk, actor=actor)
+    return tenant
+
+
+@transaction.atomic
+def change(*, tenant: Tenant, actor: Actor, name: str, is_active: bool) -> Tenant:
+    """Renames a tenant, or switches it off: then nobody sees it and no gate is answered."""
+    tenant = Tenant.objects.select_for_update(of=("self",)).get(pk=tenant.pk)
+    tenant.name = check_text(name, field="name", minimum=1, maximum=100)
+    tenant.is_active = is_active
+    tenant.save(update_fields=["name", "is_active"])
+    ledger.append(
+        tenant=tenant,
+        event=events.TENANT_CHANGED,
+        actor=actor,
+        facts={"name": tenant.name, "is_active": is_active},
+    )
+    return tenant
+
+
+@transaction.atomic
+def set_template(
+    *, tenant: Tenant, actor: Actor, body: str, required_headings: str
+) -> PostMortemTemplate:
+    """Stores the tenant's post-mortem template; grants from now on use it."""
+    template, _ = PostMortemTemplate.objects.update_or_create(
+        tenant=tenant,
+        defaults={
+            "body": check_text(body, field="body", minimum=1, maximum=50_000),
+            "required_headings": check_text(
+                required_headings, field="required_headings", minimum=0, maximum=2000
+            ),
+            "updated_at": clock.db_now(),
+        },
+    )
+    ledger.append(
+        tenant=tenant,
+        event=events.TEMPLATE_CHANGED,
+        actor=actor,
+        facts={"required_headings": template.required_headings.split("\n")},
+    )
+    return template

@@ -1,0 +1,56 @@
+"""
+Signatures by people and by the portal, through Sigstore.
+
+The ports are here; keyless.py and identity.py implement them over HTTP against
+whatever instance the trust config names. There is no insecure signer.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class SignerIdentity:
+    """Whose name the certificate shall carry: the subject and its e-mail."""
+
+    subject: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedBundle:
+    """A bundle that verified: its exact bytes, and what they prove."""
+
+    raw: bytes
+    payload: bytes
+    identity: str
+    issuer: str
+    log_index: int
+    integrated_at: datetime
+
+
+class Signer(Protocol):
+    """Makes a bundle over exact statement bytes, in somebody's name."""
+
+    def sign(self, *, statement: bytes, identity: SignerIdentity) -> bytes:
+        """
+        Returns the bundle's JSON bytes.
+
+        Talks to the network: never call it inside a transaction. Raises
+        SigningFailed, which says the stage and whether a retry may help.
+        """
+        ...
+
+
+class Verifier(Protocol):
+    """Checks a bundle against the instance's trusted root, offline."""
+
+    def verify(self, *, bundle: bytes, statement: bytes, email: str) -> SignedBundle:
+        """
+        Returns what the bundle proves.
+
+        Raises SigningFailed (stage `verify`) unless the certificate names `email`
+        and our issuer, the log proof holds, and the payload equals `statement`.
+        """
+        ...
