@@ -1,1 +1,1 @@
-"""The domain: requests, approvals, grants, decisions, post-mortems. It knows no HTTP."""
+"""The domain: requests, approvals, grants, decisions, post-mortems; no HTTP."""

@@ -1,4 +1,4 @@
-"""Every failure a caller may act on. portal/http/errors.py maps them to status codes."""
+"""Every failure a caller may act on; portal/http/errors.py maps them to codes."""
 
 from typing import ClassVar
 

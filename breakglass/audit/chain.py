@@ -7,7 +7,7 @@ entry's hash stand inside the bytes, so that an entry fits in one place only.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, TypedDict
 
@@ -19,7 +19,7 @@ TYPE: Final = "breakglass/audit-entry/v1"
 DOMAIN: Final = TYPE.encode() + b"\n"
 GENESIS: Final = bytes(32)
 
-Fact = str | int | bool | None | list["Fact"] | dict[str, "Fact"]
+Fact = str | int | bool | None | Sequence["Fact"] | Mapping[str, "Fact"]
 Facts = Mapping[str, Fact]
 
 

@@ -8,7 +8,6 @@ request's lock. `resume_due` takes up what a crash or an outage left behind.
 """
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
@@ -22,28 +21,22 @@ from breakglass.audit import chain, events, ledger
 from breakglass.errors import (
     BreakglassError,
     Conflict,
-    DigestMismatch,
     NotFound,
-    NotPermitted,
     ReauthenticationRequired,
     SigningFailed,
 )
 from breakglass.models import (
-    Approval,
-    Bundle,
     BypassRequest,
-    Grant,
     Intent,
     Tenant,
     User,
 )
 from breakglass.models.signing import IntentKind
-from breakglass.queries import access, approvers, policies
-from breakglass.queries.requests import may_decide
-from breakglass.rules.approval import Quorum, require_second_person
+from breakglass.queries import access, policies
 from breakglass.rules.identifiers import check_text
 from breakglass.rules.window import check_set_ttl
-from breakglass.services import grants, requests, signatures
+from breakglass.services import counting, requests, signatures
+from breakglass.services.counting import Outcome
 from breakglass.signing import statements
 from breakglass.states import INTENT_MOVES, IntentState, RequestState, require_move
 
@@ -51,15 +44,6 @@ logger = logging.getLogger(__name__)
 
 DRAFT_FOR: Final = timedelta(minutes=10)
 COMMENT_MAXIMUM: Final = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one approval led to: the grant, or how much is still missing."""
-
-    approval: Approval
-    grant: Grant | None
-    quorum: Quorum
 
 
 @transaction.atomic
@@ -81,8 +65,8 @@ def intend(
     """
     bypass = access.lock_request(tenant=tenant, bypass_id=bypass_id)
     now = clock.db_now()
-    _require_open(bypass=bypass, digest=digest, now=now)
-    _require_may_decide(bypass=bypass, person=approver)
+    counting.require_open(bypass=bypass, digest=digest, now=now)
+    counting.require_may_decide(bypass=bypass, person=approver)
     comment = check_text(comment, field="comment", minimum=0, maximum=COMMENT_MAXIMUM)
     set_ttl = check_set_ttl(ttl=ttl or bypass.ttl, proposed=bypass.ttl)
     mine = bypass.intents.filter(signer=approver, kind=IntentKind.APPROVAL)
@@ -133,7 +117,7 @@ def confirm(*, intent_id: UUID, approver: User, authenticated_at: datetime) -> O
         intent_id=intent_id, approver=approver, authenticated_at=authenticated_at
     )
     bundle = signatures.fulfil(intent=intent)
-    return _record(intent=intent, bundle=bundle)
+    return counting.record(intent=intent, bundle=bundle)
 
 
 @transaction.atomic
@@ -143,8 +127,8 @@ def reject(
     """Ends the request with a no, which is final and needs a reason."""
     bypass = access.lock_request(tenant=tenant, bypass_id=bypass_id)
     now = clock.db_now()
-    _require_open(bypass=bypass, digest=digest, now=now)
-    _require_may_decide(bypass=bypass, person=approver)
+    counting.require_open(bypass=bypass, digest=digest, now=now)
+    counting.require_may_decide(bypass=bypass, person=approver)
     reason = check_text(comment, field="comment", minimum=1, maximum=COMMENT_MAXIMUM)
     requests.end(
         bypass=bypass, state=RequestState.REJECTED, person=approver, comment=reason
@@ -184,10 +168,10 @@ def resume_due(*, limit: int = 20) -> int:
 def _resume(intent: Intent) -> bool:
     try:
         if intent.request is None or intent.request.state != RequestState.PENDING:
-            _refuse(intent=intent, why="the request has ended")
+            counting.refuse(intent=intent, why="the request has ended")
             return False
         bundle = signatures.fulfil(intent=intent)
-        _record(intent=intent, bundle=bundle)
+        counting.record(intent=intent, bundle=bundle)
     except SigningFailed:
         return False  # the next try is written down already
     except BreakglassError as error:
@@ -226,120 +210,6 @@ def _commit(*, intent_id: UUID, approver: User, authenticated_at: datetime) -> I
     intent.next_try_at = signatures.lease_until(now)
     intent.save(update_fields=["state", "authenticated_at", "next_try_at"])
     return intent
-
-
-def _record(*, intent: Intent, bundle: Bundle) -> Outcome:
-    """Counts a verified bundle, and grants when that completes the quorum."""
-    try:
-        return _record_locked(intent=intent, bundle=bundle)
-    except (NotPermitted, NotFound, DigestMismatch) as error:
-        _refuse(intent=intent, why=str(error))
-        raise
-    except Conflict:
-        _postpone_or_refuse(intent)
-        raise
-
-
-@transaction.atomic
-def _record_locked(*, intent: Intent, bundle: Bundle) -> Outcome:
-    assert intent.request is not None  # noqa: S101 - a constraint says so
-    assert intent.signer is not None  # noqa: S101 - a constraint says so
-    bypass = access.lock_request(
-        tenant=intent.request.tenant, bypass_id=intent.request.bypass_id
-    )
-    intent = Intent.objects.select_for_update(of=("self",)).get(pk=intent.pk)
-    now = clock.db_now()
-    approver = User.objects.get(pk=intent.signer_id)  # live, not the caller's copy
-    existing = Approval.objects.filter(bundle=bundle).first()
-    if existing is not None:  # recorded by whoever came first
-        grant = Grant.objects.filter(request=bypass).first()
-        return Outcome(existing, grant, approvers.quorum(bypass=bypass))
-    _require_open(bypass=bypass, digest=bypass.digest_hex, now=now)
-    _require_may_decide(bypass=bypass, person=approver)
-    approval = Approval.objects.create(
-        request=bypass,
-        approver=approver,
-        digest=bypass.digest,
-        ttl_seconds=intent.ttl_seconds,
-        comment=intent.comment,
-        bundle=bundle,
-        created_at=now,
-    )
-    intent.state = IntentState.RECORDED
-    intent.save(update_fields=["state"])
-    _append(bypass=bypass, approval=approval, bundle=bundle)
-    reached = approvers.quorum(bypass=bypass)
-    if not reached.met:
-        outbox.promise(
-            tenant=bypass.tenant,
-            topic=outbox.REQUEST_APPROVED,
-            subject_id=bypass.pk,
-            now=now,
-            person=approver,
-        )
-        return Outcome(approval, None, reached)
-    requests.end(bypass=bypass, state=RequestState.APPROVED, person=None)
-    grant = grants.issue(bypass=bypass, completed_by=approver, now=clock.db_now())
-    return Outcome(approval, grant, reached)
-
-
-def _append(*, bypass: BypassRequest, approval: Approval, bundle: Bundle) -> None:
-    ledger.append(
-        tenant=bypass.tenant,
-        event=events.REQUEST_APPROVED,
-        actor=approval.approver.as_actor(),
-        bypass_id=bypass.bypass_id,
-        facts={
-            "digest": bypass.digest_hex,
-            "ttl_seconds": approval.ttl_seconds,
-            "comment": approval.comment,
-            "bundle_sha256": bytes(bundle.sha256).hex(),
-            "identity": bundle.identity,
-            "issuer": bundle.issuer,
-            "log_index": bundle.log_index,
-        },
-    )
-
-
-@transaction.atomic
-def _refuse(*, intent: Intent, why: str) -> None:
-    locked = Intent.objects.select_for_update().get(pk=intent.pk)
-    if IntentState.REFUSED in INTENT_MOVES.get(IntentState(locked.state), frozenset()):
-        locked.state = IntentState.REFUSED
-        locked.last_error = why[:300]
-        locked.save(update_fields=["state", "last_error"])
-
-
-def _postpone_or_refuse(intent: Intent) -> None:
-    """A closed request refuses the intent; a full service only makes it wait."""
-    request = BypassRequest.objects.get(pk=intent.request_id)
-    if request.state != RequestState.PENDING:
-        _refuse(intent=intent, why=f"the request is already {request.state}")
-        return
-    Intent.objects.filter(pk=intent.pk, state=IntentState.SIGNED).update(
-        next_try_at=clock.db_now() + timedelta(seconds=15)
-    )
-
-
-def _require_open(*, bypass: BypassRequest, digest: str, now: datetime) -> None:
-    if bypass.state != RequestState.PENDING:
-        msg = f"This request is already {bypass.get_state_display().lower()}."
-        raise Conflict(msg)
-    if now >= bypass.lapses_at:
-        msg = (
-            "Nobody decided in time, so this request has lapsed. It can be sent again."
-        )
-        raise Conflict(msg)
-    if digest != bypass.digest_hex:
-        msg = "What you decided on is not what is on record. Read the request again."
-        raise DigestMismatch(msg)
-
-
-def _require_may_decide(*, bypass: BypassRequest, person: User) -> None:
-    require_second_person(requester_id=bypass.requester_id, approver_id=person.pk)
-    answer = may_decide(bypass=bypass, viewer=person)
-    if not answer.allowed:
-        raise NotPermitted(" ".join(answer.reasons))
 
 
 def _statement(

@@ -176,7 +176,7 @@ def _close(
 
 
 def _require_room(*, bypass: BypassRequest, limit: int | None) -> None:
-    """Counts under the gate's lock, so that two grants cannot both take the last place."""
+    """Counts under the gate's lock: two grants cannot both take the last place."""
     access.lock_gate(pk=bypass.gate_id)
     if limit is None:
         return

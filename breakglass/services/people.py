@@ -1,5 +1,7 @@
 """People: make an account, switch it off and on, link an identity."""
 
+import logging
+
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
@@ -11,6 +13,8 @@ from breakglass.errors import Conflict, InvalidInput
 from breakglass.models import Identity, Tenant, User
 from breakglass.models.people import UserKind
 from breakglass.rules.identifiers import check_text
+
+logger = logging.getLogger(__name__)
 
 
 @transaction.atomic
@@ -38,7 +42,7 @@ def create(
     now = clock.db_now()
     try:
         with transaction.atomic():
-            return User.objects.create_user(
+            made = User.objects.create_user(
                 email,
                 password,
                 name=check_text(name, field="name", minimum=1, maximum=100),
@@ -50,6 +54,8 @@ def create(
     except IntegrityError as error:
         msg = "There is an account with this e-mail already"
         raise Conflict(msg) from error
+    logger.info("person.created", extra={"id": str(made.public_id), "by": str(actor)})
+    return made
 
 
 def deactivate(*, user: User, actor: Actor) -> User:
@@ -106,7 +112,7 @@ def _set_active(*, user: User, actor: Actor, is_active: bool) -> User:
 
 
 def _tenants_of(user: User) -> list[Tenant]:
-    """Every tenant in whose log the account appears; in a fixed order, for the locks."""
+    """Every tenant in whose log the account appears, in one order for the locks."""
     return list(
         Tenant.objects.filter(roles__memberships__user=user).distinct().order_by("pk")
     )

@@ -1,5 +1,6 @@
 """Policies: draft the next version, check it, publish it for good."""
 
+import logging
 from hashlib import sha256
 
 from django.db import transaction
@@ -13,6 +14,8 @@ from breakglass.models import Policy, Requirement, RoleGroup, Tenant, Tier, User
 from breakglass.queries import policies as queries
 from breakglass.rules.policies import Finding, lint
 from breakglass.states import PolicyState
+
+logger = logging.getLogger(__name__)
 
 
 @transaction.atomic
@@ -91,7 +94,12 @@ def publish(*, policy_id: int, actor: Actor) -> Policy:
 @transaction.atomic
 def discard_draft(*, policy_id: int, actor: Actor) -> None:
     """Drops a draft that nobody published; nothing of it was ever in force."""
-    _lock(policy_id).delete()
+    policy = _lock(policy_id)
+    policy.delete()
+    logger.info(
+        "policy.draft_discarded",
+        extra={"tenant": policy.tenant.slug, "by": str(actor)},
+    )
 
 
 def _lock(policy_id: int) -> Policy:

@@ -1,9 +1,5 @@
 """Ask for a bypass, take it back, let it lapse."""
 
-import secrets
-from dataclasses import dataclass
-from datetime import timedelta
-from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
@@ -13,39 +9,22 @@ from django.db import transaction
 from breakglass import clock, outbox
 from breakglass.actors import SCHEDULER
 from breakglass.audit import chain, events, ledger
-from breakglass.errors import Conflict, InvalidInput, NotPermitted, PolicyViolation
+from breakglass.errors import InvalidInput, NotPermitted, PolicyViolation
 from breakglass.models import BypassRequest, Gate, Policy, Tenant, Tier, User
 from breakglass.queries import access, policies
 from breakglass.rules import eligibility, tiers, window
 from breakglass.rules.identifiers import (
-    BYPASS_ID_ALPHABET,
     check_identifier,
     check_text,
     check_url,
 )
 from breakglass.rules.scopes import Scope
-from breakglass.signing.statements import REQUEST_TYPE
+from breakglass.services import freezing
+from breakglass.services.freezing import RequestWish
 from breakglass.states import REQUEST_MOVES, RequestState, require_move
 
 JUSTIFICATION_MINIMUM: Final = 10
 JUSTIFICATION_MAXIMUM: Final = 2000
-_ID_LENGTH: Final = 6
-
-
-@dataclass(frozen=True, slots=True)
-class RequestWish:
-    """What the on-call filled in, as text but for the length."""
-
-    gate: str
-    service: str
-    branch: str
-    artifact: str
-    impact: str
-    justification: str
-    incident_url: str
-    ttl: timedelta
-    form_key: UUID | None = None
-    renews: str = ""
 
 
 def open_request(
@@ -69,7 +48,7 @@ def open_request(
         _require_may_ask(tenant=tenant, requester=requester, gate=gate)
         policy, tier_row, tier = _tier_of(tenant=tenant, gate=gate, wish=checked)
         window.check_ttl(ttl=checked.ttl, choices=tier.ttl_choices)
-        bypass = _freeze(
+        bypass = freezing.freeze(
             tenant=tenant,
             gate=gate,
             requester=requester,
@@ -239,68 +218,6 @@ def _tier_of(
     return policy, policy.tiers.get(slug=chosen.slug), chosen
 
 
-def _freeze(
-    *,
-    tenant: Tenant,
-    gate: Gate,
-    requester: User,
-    wish: RequestWish,
-    policy: Policy,
-    tier: Tier,
-) -> BypassRequest:
-    now = clock.db_now()
-    lapses_at = now + timedelta(seconds=tier.pending_seconds)
-    bypass_id = _fresh_id()
-    renewed = _renewed(tenant=tenant, bypass_id=wish.renews)
-    body = chain.canonical(
-        {
-            "type": REQUEST_TYPE,
-            "bypass_id": bypass_id,
-            "tenant": {"id": str(tenant.public_id), "slug": tenant.slug},
-            "requester": dict(requester.as_actor().facts()),
-            "gate": gate.slug,
-            "environment": gate.environment,
-            "data_class": gate.data_class,
-            "service": wish.service,
-            "branch": wish.branch,
-            "artifact": wish.artifact,
-            "impact": wish.impact,
-            "justification": wish.justification,
-            "incident_url": wish.incident_url,
-            "ttl_seconds": int(wish.ttl.total_seconds()),
-            "policy": {
-                "version": policy.version,
-                "digest": bytes(policy.digest or b"").hex(),
-            },
-            "tier": tier.slug,
-            "renews": renewed.bypass_id if renewed else "",
-            "opened_at": chain.timestamp(now),
-            "lapses_at": chain.timestamp(lapses_at),
-        }
-    )
-    return BypassRequest.objects.create(
-        bypass_id=bypass_id,
-        tenant=tenant,
-        gate=gate,
-        requester=requester,
-        policy=policy,
-        tier=tier,
-        service=wish.service,
-        branch=wish.branch,
-        artifact=wish.artifact,
-        impact=wish.impact,
-        justification=wish.justification,
-        incident_url=wish.incident_url,
-        ttl_seconds=int(wish.ttl.total_seconds()),
-        renews=renewed,
-        form_key=wish.form_key,
-        body=body,
-        digest=sha256(body).digest(),
-        opened_at=now,
-        lapses_at=lapses_at,
-    )
-
-
 def _record_opening(*, bypass: BypassRequest, tier: tiers.Tier) -> None:
     ledger.append(
         tenant=bypass.tenant,
@@ -322,27 +239,16 @@ def _record_opening(*, bypass: BypassRequest, tier: tiers.Tier) -> None:
             "lapses_at": chain.timestamp(bypass.lapses_at),
         },
     )
-    told = {"tenant": bypass.tenant, "subject_id": bypass.pk, "now": bypass.opened_at}
-    outbox.promise(topic=outbox.REQUEST_OPENED, **told)
     outbox.promise(
-        topic=outbox.REQUEST_UNANSWERED,
-        due_at=bypass.opened_at + tier.remind_after,
-        **told,
+        tenant=bypass.tenant,
+        topic=outbox.REQUEST_OPENED,
+        subject_id=bypass.pk,
+        now=bypass.opened_at,
     )
-
-
-def _renewed(*, tenant: Tenant, bypass_id: str) -> BypassRequest | None:
-    if not bypass_id:
-        return None
-    return access.request_for(tenant=tenant, bypass_id=bypass_id)
-
-
-def _fresh_id() -> str:
-    """Returns an unused ID; 32^6 of them make a second try rare."""
-    for _ in range(5):
-        letters = (secrets.choice(BYPASS_ID_ALPHABET) for _ in range(_ID_LENGTH))
-        bypass_id = f"BG-{''.join(letters)}"
-        if not BypassRequest.objects.filter(bypass_id=bypass_id).exists():
-            return bypass_id
-    msg = "no free bypass ID was found: try again"
-    raise Conflict(msg)
+    outbox.promise(
+        tenant=bypass.tenant,
+        topic=outbox.REQUEST_UNANSWERED,
+        subject_id=bypass.pk,
+        now=bypass.opened_at,
+        due_at=bypass.opened_at + tier.remind_after,
+    )

@@ -113,7 +113,7 @@ def _derive(*, role: RoleGroup) -> None:
 
 
 def _set(*, group: Group, on: Tenant | Gate, wanted: Iterable[str]) -> None:
-    held = set(get_group_perms(group, on))
+    held = {str(code) for code in get_group_perms(group, on)}
     for code in set(wanted) - held:
         assign_perm(code, group, on)
     for code in held - set(wanted):

@@ -72,7 +72,7 @@ def create(*, slug: str, name: str, actor: Actor) -> Tenant:
 
 @transaction.atomic
 def change(*, tenant: Tenant, actor: Actor, name: str, is_active: bool) -> Tenant:
-    """Renames a tenant, or switches it off: then nobody sees it and no gate is answered."""
+    """Renames a tenant, or switches it off: nobody sees it, no gate is answered."""
     tenant = Tenant.objects.select_for_update(of=("self",)).get(pk=tenant.pk)
     tenant.name = check_text(name, field="name", minimum=1, maximum=100)
     tenant.is_active = is_active
@@ -105,6 +105,6 @@ def set_template(
         tenant=tenant,
         event=events.TEMPLATE_CHANGED,
         actor=actor,
-        facts={"required_headings": template.required_headings.split("\n")},
+        facts={"required_headings": list(template.required_headings.split("\n"))},
     )
     return template

@@ -66,8 +66,13 @@ class KeylessVerifier:
     trust_config: str
     issuer: str
 
-    def verify(self, *, bundle: bytes, statement: bytes, email: str) -> SignedBundle:
-        """Returns what the bundle proves; see `signing.Verifier`."""
+    def payload_of(self, *, bundle: bytes, email: str) -> bytes:
+        """
+        Returns the statement that a bundle signs in the name of `email`.
+
+        Raises SigningFailed (stage `verify`) for a bundle that does not verify
+        under our issuer, or carries anything else than an in-toto statement.
+        """
         try:
             parsed = Bundle.from_json(bundle)
             who = policy.AllOf(
@@ -77,7 +82,15 @@ class KeylessVerifier:
         except (SigstoreError, ValueError) as error:
             msg = f"the bundle does not verify: {str(error)[:200]}"
             raise SigningFailed(msg, stage="verify", retryable=False) from error
-        if kind != PAYLOAD_TYPE or payload != statement:
+        if kind != PAYLOAD_TYPE:
+            msg = "the bundle does not carry an in-toto statement"
+            raise SigningFailed(msg, stage="verify", retryable=False)
+        return payload
+
+    def verify(self, *, bundle: bytes, statement: bytes, email: str) -> SignedBundle:
+        """Returns what the bundle proves; see `signing.Verifier`."""
+        payload = self.payload_of(bundle=bundle, email=email)
+        if payload != statement:
             msg = "the bundle signs something else than the statement on record"
             raise SigningFailed(msg, stage="verify", retryable=False)
         entry = json.loads(bundle)["verificationMaterial"]["tlogEntries"][0]

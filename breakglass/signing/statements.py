@@ -4,10 +4,12 @@ What is signed: in-toto Statement v1, as RFC 8785 bytes. Pure.
 Source: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import rfc8785
+
+Value = str | int | bool | None | Sequence["Value"] | Mapping[str, "Value"]
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 APPROVAL_TYPE: Final = "https://breakglass.dev/approval/v1"
@@ -17,7 +19,7 @@ REQUEST_TYPE: Final = "breakglass/request/v1"
 
 
 def statement(
-    *, name: str, sha256: bytes, predicate_type: str, predicate: Mapping[str, object]
+    *, name: str, sha256: bytes, predicate_type: str, predicate: Mapping[str, Value]
 ) -> bytes:
     """
     Returns the exact bytes to sign.
@@ -30,6 +32,6 @@ def statement(
             "_type": STATEMENT_TYPE,
             "subject": [{"name": name, "digest": {"sha256": sha256.hex()}}],
             "predicateType": predicate_type,
-            "predicate": dict(predicate),  # type: ignore[dict-item]  # JSON values
+            "predicate": dict(predicate),
         }
     )

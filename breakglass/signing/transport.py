@@ -22,7 +22,7 @@ class DeadlineAdapter(HTTPAdapter):
         self._ends_at = time.monotonic() + deadline.total_seconds()
         super().__init__(max_retries=0)
 
-    def send(
+    def send(  # noqa: PLR0917 - requests' own signature
         self,
         request: requests.PreparedRequest,
         stream: bool = False,  # noqa: FBT001, FBT002 - requests' own signature

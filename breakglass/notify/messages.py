@@ -1,0 +1,339 @@
+"""
+What messages say. Pure: frozen facts in, text out.
+
+Written for a phone at 02:00: the subject alone says what happened to which bypass, the
+body's first line says what to do, and the link is last. Links carry the bypass ID and
+nothing else: a message may be forwarded, so it must not open anything by itself.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from breakglass.notify.lines import line, quote, subject
+from breakglass.rules.window import in_words
+
+DIGEST_SHOWN: Final = 12
+_NAME_MAX: Final = 60
+_SUBJECT_PART_MAX: Final = 38
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One message's words; `path` is where its link leads, on this portal."""
+
+    subject: str
+    body: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """How many people of which group still have to approve."""
+
+    group: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class BypassFacts:
+    """A request as of now; `site` is the portal's address without a slash behind."""
+
+    site: str
+    tenant: str
+    bypass_id: str
+    gate: str
+    service: str
+    branch: str
+    artifact: str
+    requester: str
+    requester_email: str
+    justification: str
+    incident_url: str
+    impact: str
+    tier: str
+    tier_slug: str
+    ttl: timedelta
+    needs: tuple[Need, ...]
+    lapses_at: datetime
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class GrantFacts:
+    """A grant as of now; `closed_by` is empty unless a person closed it early."""
+
+    bypass: BypassFacts
+    expires_at: datetime
+    ttl: timedelta
+    max_deploys: int | None
+    deploys: int
+    closed_at: datetime | None
+    closed_by: str
+    close_reason: str
+    postmortem_due_at: datetime
+    assignee: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeployFacts:
+    """A deploy that was in flight when its grant closed."""
+
+    bypass: BypassFacts
+    deploy_id: str
+    admitted_at: datetime
+    actor: str
+
+
+def request_opened(facts: BypassFacts) -> Text:
+    """Asks the approvers to look, with all that they will decide on."""
+    what = f"needs your approval: {_what(facts)} ({facts.tier_slug})"
+    first = f"{_requester(facts)} asks for a bypass."
+    return _asking(facts, what=what, first=first)
+
+
+def request_unanswered(facts: BypassFacts, *, waited: timedelta) -> Text:
+    """Asks again, when nobody has answered."""
+    what = f"still waits for approval: {_what(facts)} ({facts.tier_slug})"
+    first = f"Nobody has answered {_requester(facts)} for {in_words(waited)}."
+    return _asking(facts, what=what, first=first)
+
+
+def request_approved(facts: BypassFacts, *, approver: str) -> Text:
+    """Tells the requester that one yes is there, and what is still missing."""
+    missing = sum(need.count for need in facts.needs)
+    name = line(approver, most=_NAME_MAX)
+    body = [
+        f"{name} approved {facts.bypass_id}, {missing} more needed.",
+        "The gate still blocks until the rest have approved.",
+        "",
+        *_scope(facts),
+        f"Still needed: {_needed(facts)}",
+        f"Lapses: {_at(facts.lapses_at)}, unless enough people approve before",
+    ]
+    return _text(
+        facts, what=f"{name} approved, {missing} more needed: {_what(facts)}", body=body
+    )
+
+
+def request_rejected(facts: BypassFacts, *, by: str, comment: str) -> Text:
+    """Tells the requester about the no, which is final, and its reason."""
+    name = line(by, most=_NAME_MAX) or "An approver"
+    body = [
+        f"{name} rejected {facts.bypass_id}. This is final; the gate still blocks.",
+        "",
+        "Reason:",
+        quote(comment),
+        "",
+        *_scope(facts),
+        "If something has changed, send a new request.",
+    ]
+    return _text(facts, what=f"rejected by {name}: {_what(facts)}", body=body)
+
+
+def request_lapsed(facts: BypassFacts) -> Text:
+    """Tells the requester that too few people answered in time."""
+    body = [
+        f"{facts.bypass_id} lapsed at {_at(facts.lapses_at)}.",
+        "Too few people approved in time.",
+        "The gate still blocks. Send a new request if you still need the bypass.",
+        "",
+        *_scope(facts),
+        f"Was missing: {_needed(facts)}",
+    ]
+    return _text(facts, what=f"lapsed unanswered: {_what(facts)}", body=body)
+
+
+def grant_issued(facts: GrantFacts) -> Text:
+    """Says that the gate stands aside now, for what, and until when."""
+    until = _at(facts.expires_at)
+    body = [
+        f"The bypass is open until {until} ({in_words(facts.ttl)}).",
+        f"Deploy as usual, the gate lets you through under {facts.bypass.bypass_id}.",
+        "",
+        *_scope(facts.bypass),
+        *_deploy_limit(facts),
+        "",
+        "Close it early on the page when you are done.",
+        f"Post-mortem: {_assignee(facts)}, due by {_day(facts.postmortem_due_at)}",
+    ]
+    what = f"open until {_clock(facts.expires_at)}: {_what(facts.bypass)}"
+    return _text(facts.bypass, what=what, body=body)
+
+
+def grant_ending(facts: GrantFacts, *, left: timedelta) -> Text:
+    """Warns the requester before the window ends."""
+    rest = in_words(left)
+    body = [
+        f"{facts.bypass.bypass_id} closes in {rest}, at {_at(facts.expires_at)}.",
+        "A deploy that is still in flight then is reverted to enforcement.",
+        "It cannot be extended. If you need longer, renew it on the page now:",
+        "the new request needs its own approvals.",
+        "",
+        *_scope(facts.bypass),
+    ]
+    what = f"closes in {rest}: {_what(facts.bypass)}"
+    return _text(facts.bypass, what=what, body=body)
+
+
+def grant_closed(facts: GrantFacts) -> Text:
+    """Says that the gate enforces again, why, and what is owed now."""
+    at = _at(facts.closed_at or facts.expires_at)
+    name = line(facts.closed_by, most=_NAME_MAX)
+    if name:
+        how = f"closed early by {name}"
+        first = [f"{name} closed {facts.bypass.bypass_id} early, at {at}.", "Reason:"]
+        first += [quote(facts.close_reason), ""]
+    else:
+        how = "closed"
+        first = [f"{facts.bypass.bypass_id} closed at its end, {at}."]
+    body = [
+        *first,
+        "The gate enforces again.",
+        "",
+        *_scope(facts.bypass),
+        f"Deploys that went through: {facts.deploys}",
+        f"Post-mortem: {_assignee(facts)}, due by {_day(facts.postmortem_due_at)}",
+    ]
+    return _text(facts.bypass, what=f"{how}: {_what(facts.bypass)}", body=body)
+
+
+def deploy_reverted(facts: DeployFacts) -> Text:
+    """Says that a deploy outlived its bypass, and the gate judges it again."""
+    deploy = line(facts.deploy_id, most=_NAME_MAX)
+    started_by = line(facts.actor, most=_NAME_MAX)
+    body = [
+        f"Deploy {deploy} was in flight when {facts.bypass.bypass_id} closed.",
+        "It is back under enforcement: when the gate asks again, the answer is to",
+        "block. Stop the deploy, roll it back, or make it pass the gate.",
+        "",
+        *_scope(facts.bypass),
+        f"Deploy: {deploy}" + (f", started by {started_by}" if started_by else ""),
+        f"Let through: {_at(facts.admitted_at)}",
+        f"Bypass asked for by: {_requester(facts.bypass)}",
+    ]
+    what = f"deploy {deploy} reverted to enforcement: {_what(facts.bypass)}"
+    return _text(facts.bypass, what=what, body=body)
+
+
+def postmortem_opened(facts: GrantFacts) -> Text:
+    """Hands the assignee the pre-filled post-mortem."""
+    due = _day(facts.postmortem_due_at)
+    body = [
+        f"The post-mortem of {facts.bypass.bypass_id} is yours, due by {due}.",
+        "The facts and a draft timeline are filled in. What is left is what",
+        "happened, why, and what will change.",
+        "",
+        *_scope(facts.bypass),
+        f"Bypass asked for by: {_requester(facts.bypass)}",
+        f"Deploys that went through: {facts.deploys}",
+    ]
+    what = f"your post-mortem is open, due {due}"
+    return _text(facts.bypass, what=what, body=body, page="postmortems")
+
+
+def postmortem_overdue(facts: GrantFacts) -> Text:
+    """Reminds the assignee, and tells the tenant's managers."""
+    due = _day(facts.postmortem_due_at)
+    body = [
+        f"The post-mortem of {facts.bypass.bypass_id} is not published.",
+        f"Was due by: {due}",
+        f"Assigned to: {_assignee(facts)}",
+        "",
+        *_scope(facts.bypass),
+        f"Bypass asked for by: {_requester(facts.bypass)}",
+        f"Deploys that went through: {facts.deploys}",
+    ]
+    what = f"post-mortem overdue since {due} ({_assignee(facts)})"
+    return _text(facts.bypass, what=what, body=body, page="postmortems")
+
+
+def _asking(facts: BypassFacts, *, what: str, first: str) -> Text:
+    incident = [f"Incident: {facts.incident_url}"] if facts.incident_url else []
+    body = [
+        first,
+        "",
+        "Why:",
+        quote(facts.justification),
+        *incident,
+        "",
+        *_scope(facts),
+        f"For: {in_words(facts.ttl)}, from the last approval",
+        f"Impact: {line(facts.impact, most=_NAME_MAX)}",
+        f"Tier: {line(facts.tier, most=_NAME_MAX)}",
+        f"Still needed: {_needed(facts)}",
+        f"Answer before: {_at(facts.lapses_at)}, or the request lapses",
+        f"Digest: {facts.digest[:DIGEST_SHOWN]} (the page must show the same)",
+    ]
+    return _text(facts, what=what, body=body, verb="Read and decide")
+
+
+def _text(
+    facts: BypassFacts,
+    *,
+    what: str,
+    body: list[str],
+    page: str = "requests",
+    verb: str = "Details",
+) -> Text:
+    path = f"/t/{facts.tenant}/{page}/{facts.bypass_id}"
+    return Text(
+        subject=subject(f"[{facts.tenant}] {facts.bypass_id} {what}"),
+        body="\n".join([*body, "", f"{verb}: {facts.site}{path}"]),
+        path=path,
+    )
+
+
+def _what(facts: BypassFacts) -> str:
+    """Both names are cut, so that what comes after them still fits a subject."""
+    service = line(facts.service, most=_SUBJECT_PART_MAX)
+    return f"{service} on {line(facts.gate, most=_SUBJECT_PART_MAX)}"
+
+
+def _scope(facts: BypassFacts) -> list[str]:
+    """Spells out what an empty branch or artefact covers, since that is the risk."""
+    return [
+        f"Gate: {facts.gate}",
+        f"Service: {facts.service}",
+        f"Branch: {facts.branch}"
+        if facts.branch
+        else f"Branch: any (every branch of {facts.service})",
+        f"Artefact: {facts.artifact}"
+        if facts.artifact
+        else "Artefact: any (every build that asks while the bypass is open)",
+    ]
+
+
+def _needed(facts: BypassFacts) -> str:
+    groups = [
+        f"{need.count} from {line(need.group, most=_NAME_MAX)}" for need in facts.needs
+    ]
+    return " and ".join(groups) or "nobody"
+
+
+def _deploy_limit(facts: GrantFacts) -> list[str]:
+    if facts.max_deploys is None:
+        return []
+    return [f"Deploys: at most {facts.max_deploys}"]
+
+
+def _requester(facts: BypassFacts) -> str:
+    """The name is what people typed; the address behind it is who it is."""
+    name = line(facts.requester, most=_NAME_MAX)
+    return f"{name} ({facts.requester_email})" if name else facts.requester_email
+
+
+def _assignee(facts: GrantFacts) -> str:
+    return line(facts.assignee, most=_NAME_MAX)
+
+
+def _at(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _clock(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%H:%M UTC")
+
+
+def _day(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d")

@@ -1,0 +1,154 @@
+"""
+Count a verified approval: the one place where a quorum is completed.
+
+Split from approvals.py by step: nothing here signs or talks to the network.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from breakglass import clock, outbox
+from breakglass.audit import events, ledger
+from breakglass.errors import Conflict, DigestMismatch, NotFound, NotPermitted
+from breakglass.models import Approval, Bundle, BypassRequest, Grant, Intent, User
+from breakglass.queries import access, approvers
+from breakglass.queries.requests import may_decide
+from breakglass.rules.approval import Quorum, require_second_person
+from breakglass.services import grants, requests
+from breakglass.states import INTENT_MOVES, IntentState, RequestState
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one approval led to: the grant, or how much is still missing."""
+
+    approval: Approval
+    grant: Grant | None
+    quorum: Quorum
+
+
+def record(*, intent: Intent, bundle: Bundle) -> Outcome:
+    """
+    Counts a verified bundle, and grants when that completes the quorum.
+
+    The request row stays locked meanwhile, so of two approvers who arrive together
+    exactly one completes it. What can never count refuses the intent and raises; a
+    service without room for another grant keeps the intent for later.
+    """
+    try:
+        return _record_locked(intent=intent, bundle=bundle)
+    except (NotPermitted, NotFound, DigestMismatch) as error:
+        refuse(intent=intent, why=str(error))
+        raise
+    except Conflict:
+        _postpone_or_refuse(intent)
+        raise
+
+
+@transaction.atomic
+def _record_locked(*, intent: Intent, bundle: Bundle) -> Outcome:
+    if intent.request is None or intent.signer is None or intent.ttl_seconds is None:
+        msg = "an approval's intent names its request, signer and length"
+        raise TypeError(msg)  # a constraint of the table says so too
+    bypass = access.lock_request(
+        tenant=intent.request.tenant, bypass_id=intent.request.bypass_id
+    )
+    approver = User.objects.get(pk=intent.signer.pk)  # live, not the caller's copy
+    ttl_seconds = intent.ttl_seconds
+    intent = Intent.objects.select_for_update(of=("self",)).get(pk=intent.pk)
+    now = clock.db_now()
+    existing = Approval.objects.filter(bundle=bundle).first()
+    if existing is not None:  # recorded by whoever came first
+        grant = Grant.objects.filter(request=bypass).first()
+        return Outcome(existing, grant, approvers.quorum(bypass=bypass))
+    require_open(bypass=bypass, digest=bypass.digest_hex, now=now)
+    require_may_decide(bypass=bypass, person=approver)
+    approval = Approval.objects.create(
+        request=bypass,
+        approver=approver,
+        digest=bypass.digest,
+        ttl_seconds=ttl_seconds,
+        comment=intent.comment,
+        bundle=bundle,
+        created_at=now,
+    )
+    intent.state = IntentState.RECORDED
+    intent.save(update_fields=["state"])
+    _append(bypass=bypass, approval=approval, bundle=bundle)
+    reached = approvers.quorum(bypass=bypass)
+    if not reached.met:
+        outbox.promise(
+            tenant=bypass.tenant,
+            topic=outbox.REQUEST_APPROVED,
+            subject_id=bypass.pk,
+            now=now,
+            person=approver,
+        )
+        return Outcome(approval, None, reached)
+    requests.end(bypass=bypass, state=RequestState.APPROVED, person=None)
+    grant = grants.issue(bypass=bypass, completed_by=approver, now=clock.db_now())
+    return Outcome(approval, grant, reached)
+
+
+def _append(*, bypass: BypassRequest, approval: Approval, bundle: Bundle) -> None:
+    ledger.append(
+        tenant=bypass.tenant,
+        event=events.REQUEST_APPROVED,
+        actor=approval.approver.as_actor(),
+        bypass_id=bypass.bypass_id,
+        facts={
+            "digest": bypass.digest_hex,
+            "ttl_seconds": approval.ttl_seconds,
+            "comment": approval.comment,
+            "bundle_sha256": bytes(bundle.sha256).hex(),
+            "identity": bundle.identity,
+            "issuer": bundle.issuer,
+            "log_index": bundle.log_index,
+        },
+    )
+
+
+@transaction.atomic
+def refuse(*, intent: Intent, why: str) -> None:
+    """Ends an intent that can never count; one that is at its end stays as it is."""
+    locked = Intent.objects.select_for_update().get(pk=intent.pk)
+    if IntentState.REFUSED in INTENT_MOVES.get(IntentState(locked.state), frozenset()):
+        locked.state = IntentState.REFUSED
+        locked.last_error = why[:300]
+        locked.save(update_fields=["state", "last_error"])
+
+
+def _postpone_or_refuse(intent: Intent) -> None:
+    """A closed request refuses the intent; a full service only makes it wait."""
+    request = BypassRequest.objects.filter(intents=intent).get()
+    if request.state != RequestState.PENDING:
+        refuse(intent=intent, why=f"the request is already {request.state}")
+        return
+    Intent.objects.filter(pk=intent.pk, state=IntentState.SIGNED).update(
+        next_try_at=clock.db_now() + timedelta(seconds=15)
+    )
+
+
+def require_open(*, bypass: BypassRequest, digest: str, now: datetime) -> None:
+    """Raises Conflict or DigestMismatch unless the request waits for this decision."""
+    if bypass.state != RequestState.PENDING:
+        msg = f"This request is already {bypass.get_state_display().lower()}."
+        raise Conflict(msg)
+    if now >= bypass.lapses_at:
+        msg = (
+            "Nobody decided in time, so this request has lapsed. It can be sent again."
+        )
+        raise Conflict(msg)
+    if digest != bypass.digest_hex:
+        msg = "What you decided on is not what is on record. Read the request again."
+        raise DigestMismatch(msg)
+
+
+def require_may_decide(*, bypass: BypassRequest, person: User) -> None:
+    """Raises SelfApproval or NotPermitted unless this person may decide, as of now."""
+    require_second_person(requester_id=bypass.requester_id, approver_id=person.pk)
+    answer = may_decide(bypass=bypass, viewer=person)
+    if not answer.allowed:
+        raise NotPermitted(" ".join(answer.reasons))

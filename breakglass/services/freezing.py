@@ -1,0 +1,119 @@
+"""Freeze a request: the exact bytes whose digest approvers sign."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from typing import Final
+from uuid import UUID
+
+from breakglass import clock
+from breakglass.audit import chain
+from breakglass.errors import Conflict
+from breakglass.models import BypassRequest, Gate, Policy, Tenant, Tier, User
+from breakglass.queries import access
+from breakglass.rules.identifiers import BYPASS_ID_ALPHABET
+from breakglass.signing.statements import REQUEST_TYPE
+
+_ID_LENGTH: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class RequestWish:
+    """What the on-call filled in, as text but for the length."""
+
+    gate: str
+    service: str
+    branch: str
+    artifact: str
+    impact: str
+    justification: str
+    incident_url: str
+    ttl: timedelta
+    form_key: UUID | None = None
+    renews: str = ""
+
+
+def freeze(
+    *,
+    tenant: Tenant,
+    gate: Gate,
+    requester: User,
+    wish: RequestWish,
+    policy: Policy,
+    tier: Tier,
+) -> BypassRequest:
+    """
+    Stores the checked wish under a fresh bypass ID, and returns the row.
+
+    Everything that an approver is shown stands in `body`; approvers sign its plain
+    SHA-256, so that the stock CLI can check it as a subject.
+    """
+    now = clock.db_now()
+    lapses_at = now + timedelta(seconds=tier.pending_seconds)
+    bypass_id = _fresh_id()
+    renewed = _renewed(tenant=tenant, bypass_id=wish.renews)
+    body = chain.canonical(
+        {
+            "type": REQUEST_TYPE,
+            "bypass_id": bypass_id,
+            "tenant": {"id": str(tenant.public_id), "slug": tenant.slug},
+            "requester": dict(requester.as_actor().facts()),
+            "gate": gate.slug,
+            "environment": gate.environment,
+            "data_class": gate.data_class,
+            "service": wish.service,
+            "branch": wish.branch,
+            "artifact": wish.artifact,
+            "impact": wish.impact,
+            "justification": wish.justification,
+            "incident_url": wish.incident_url,
+            "ttl_seconds": int(wish.ttl.total_seconds()),
+            "policy": {
+                "version": policy.version,
+                "digest": bytes(policy.digest or b"").hex(),
+            },
+            "tier": tier.slug,
+            "renews": renewed.bypass_id if renewed else "",
+            "opened_at": chain.timestamp(now),
+            "lapses_at": chain.timestamp(lapses_at),
+        }
+    )
+    return BypassRequest.objects.create(
+        bypass_id=bypass_id,
+        tenant=tenant,
+        gate=gate,
+        requester=requester,
+        policy=policy,
+        tier=tier,
+        service=wish.service,
+        branch=wish.branch,
+        artifact=wish.artifact,
+        impact=wish.impact,
+        justification=wish.justification,
+        incident_url=wish.incident_url,
+        ttl_seconds=int(wish.ttl.total_seconds()),
+        renews=renewed,
+        form_key=wish.form_key,
+        body=body,
+        digest=sha256(body).digest(),
+        opened_at=now,
+        lapses_at=lapses_at,
+    )
+
+
+def _renewed(*, tenant: Tenant, bypass_id: str) -> BypassRequest | None:
+    if not bypass_id:
+        return None
+    return access.request_for(tenant=tenant, bypass_id=bypass_id)
+
+
+def _fresh_id() -> str:
+    """Returns an unused ID; 32^6 of them make a second try rare."""
+    for _ in range(5):
+        letters = (secrets.choice(BYPASS_ID_ALPHABET) for _ in range(_ID_LENGTH))
+        bypass_id = f"BG-{''.join(letters)}"
+        if not BypassRequest.objects.filter(bypass_id=bypass_id).exists():
+            return bypass_id
+    msg = "no free bypass ID was found: try again"
+    raise Conflict(msg)

@@ -1,0 +1,225 @@
+"""The demo's bypasses, in every state, each asked, signed, shipped and closed for real."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from breakglass import clock
+from breakglass.models import BypassRequest, Gate, Tenant, User
+from breakglass.queries import postmortems as postmortem_queries
+from breakglass.rules.decision import Question
+from breakglass.rules.scopes import Scope
+from breakglass.services import (
+    approvals,
+    decisions,
+    deploys,
+    grants,
+    postmortems,
+    requests,
+)
+from breakglass.services.requests import RequestWish
+from breakglass.states import DeployState
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One tenant of the demo, its people by role and its gates by slug."""
+
+    tenant: Tenant
+    people: dict[str, User]
+    gates: dict[str, Gate]
+
+
+def _ask(
+    world: World, gate: str, *, who: str = "oncall", **fields: object
+) -> BypassRequest:
+    wish = {
+        "branch": "",
+        "artifact": "",
+        "impact": "low",
+        "incident_url": "",
+        "ttl": timedelta(minutes=15),
+        **fields,
+    }
+    return requests.open_request(
+        tenant=world.tenant,
+        requester=world.people[who],
+        wish=RequestWish(gate=gate, **wish),  # type: ignore[arg-type]  # see above
+    )
+
+
+def _approve(world: World, bypass: BypassRequest, *who: str, comment: str) -> None:
+    """Signs in the name of each person, as their browser would."""
+    for key in who:
+        approver = world.people[key]
+        intent = approvals.intend(
+            tenant=world.tenant,
+            bypass_id=bypass.bypass_id,
+            approver=approver,
+            digest=bypass.digest_hex,
+            ttl=None,
+            comment=comment,
+        )
+        approvals.confirm(
+            intent_id=intent.public_id,
+            approver=approver,
+            authenticated_at=clock.db_now(),
+        )
+
+
+def _ship(world: World, bypass: BypassRequest, deploy_id: str, *, ends: bool) -> None:
+    """Asks as the gate would, and reports the end of the deploy."""
+    gate = world.gates[bypass.gate.slug]
+    scope = Scope(
+        gate=gate.slug,
+        service=bypass.service,
+        branch=bypass.branch or "main",
+        artifact=bypass.artifact,
+    )
+    question = Question(scope=scope, deploy_id=deploy_id)
+    decisions.decide(gate=gate, question=question, actor="ci@acme.example")
+    if ends:
+        deploys.finish(gate=gate, deploy_id=deploy_id, state=DeployState.SUCCEEDED)
+
+
+def _close(world: World, bypass: BypassRequest, *, who: str, reason: str) -> None:
+    grants.revoke(
+        tenant=world.tenant,
+        bypass_id=bypass.bypass_id,
+        person=world.people[who],
+        reason=reason,
+    )
+
+
+def closed_bypasses(world: World) -> None:
+    """Two bypasses that were closed early, one with its write-up, and a rejection."""
+    first = _ask(
+        world,
+        "change-freeze",
+        service="storefront",
+        branch="hotfix/price-rounding",
+        justification="Prices are rounded down to whole euros since the 14:00 release. "
+        "Every order loses money until the fix ships.",
+        incident_url="https://incidents.acme.example/INC-702",
+    )
+    _approve(world, first, "peer", comment="Reproduced it, the fix is one line.")
+    _ship(world, first, "gha-8101-1", ends=True)
+    _close(world, first, who="oncall", reason="Shipped and verified.")
+    _write_up(world, first)
+    second = _ask(
+        world,
+        "db-migrate",
+        service="ledger-db",
+        justification="The nightly migration holds a lock on accounts; payments queue. "
+        "The corrective migration has to run outside its window.",
+        ttl=timedelta(hours=1),
+    )
+    _approve(world, second, "senior", "approver2", comment="Watched it on staging.")
+    _ship(world, second, "migrate-551", ends=True)
+    _ship(world, second, "migrate-552", ends=False)
+    _close(world, second, who="approver1", reason="The second run was not agreed.")
+    third = _ask(
+        world,
+        "prod-deploy",
+        service="search",
+        impact="high",
+        justification="Search is slow for some users; we would like to ship tonight.",
+    )
+    approvals.reject(
+        tenant=world.tenant,
+        bypass_id=third.bypass_id,
+        approver=world.people["approver1"],
+        digest=third.digest_hex,
+        comment="Slow is not down. This can wait for the morning's release train.",
+    )
+
+
+def _write_up(world: World, bypass: BypassRequest) -> None:
+    """Publishes one post-mortem, so that the list shows a finished one."""
+    body = postmortem_queries.for_bypass(
+        tenant=world.tenant, bypass_id=bypass.bypass_id
+    ).body
+    texts = {
+        "_What happened, in three sentences, for somebody who was asleep._": (
+            "A release rounded prices down. Orders lost 0.4 % of their value for 25 "
+            "minutes. A one-line fix went out under this bypass."
+        ),
+        "_Why the gate stood in the way, and whether it was right to._": (
+            "The freeze blocks every deploy of the quarter's last week. It was right "
+            "to ask first."
+        ),
+        "_What makes the next incident need no bypass. "
+        "The action items stand below._": ("Rounding moves into one tested function."),
+    }
+    for placeholder, text in texts.items():
+        body = body.replace(placeholder, text)
+    writer = world.people["oncall"]
+    postmortems.save_draft(
+        tenant=world.tenant,
+        bypass_id=bypass.bypass_id,
+        person=writer,
+        body=body,
+        action_items=[
+            postmortems.ActionItemInput(
+                text="Test rounding at the edges", owner="Ona", is_done=True
+            ),
+            postmortems.ActionItemInput(
+                text="Alarm on the order margin", owner="Pietro", is_done=False
+            ),
+        ],
+        no_action_reason="",
+        revision=0,
+    )
+    postmortems.publish(tenant=world.tenant, bypass_id=bypass.bypass_id, person=writer)
+
+
+def open_bypasses(world: World) -> None:
+    """One in force, two that wait for approvers, one that closes within a minute."""
+    active = _ask(
+        world,
+        "prod-deploy",
+        service="payments-api",
+        branch="hotfix/oom",
+        impact="high",
+        ttl=timedelta(hours=4),
+        justification="payments-api runs out of memory every ten minutes; card "
+        "payments fail for 38 % of users. The fix raises the pool's limit.",
+        incident_url="https://incidents.acme.example/INC-771",
+    )
+    _approve(world, active, "approver1", "approver2", comment="")
+    _ship(world, active, "gha-8123-1", ends=True)
+    pending = _ask(
+        world,
+        "image-policy",
+        service="checkout",
+        branch="hotfix/tls",
+        impact="high",
+        ttl=timedelta(hours=1),
+        justification="The signing service of the build farm is down and checkout's "
+        "certificate expires in 40 minutes. The image is built from a reviewed commit.",
+        incident_url="https://incidents.acme.example/INC-772",
+    )
+    _approve(world, pending, "approver2", comment="I reviewed the commit.")
+    _ask(
+        world,
+        "change-freeze",
+        service="help-centre",
+        justification="The help centre shows yesterday's phone number to everybody.",
+    )
+    minute = _ask(
+        world,
+        "change-freeze",
+        service="status-page",
+        ttl=timedelta(minutes=1),
+        justification="The status page says that all is well, and it is not.",
+    )
+    _approve(world, minute, "peer", comment="Quick.")
+
+
+def other_tenant(world: World) -> None:
+    """One request that nobody of the first tenant may ever see."""
+    _ask(
+        world,
+        "prod-deploy",
+        service="warehouse",
+        justification="Parcels leave without labels since the last deploy.",
+    )

@@ -1,0 +1,1 @@
+"""Starts and stops the servers: PostgreSQL, Valkey, the authority, web, workers."""
