@@ -112,9 +112,8 @@ def _sections(*, body: str) -> dict[str, list[str]]:
 
 def _name(*, heading: str) -> str:
     """Folds case and takes off closing hashes ("Impact ##", but not "C#")."""
-    text = heading.strip()
-    bare = text.rstrip("#")
-    return (bare if bare.endswith((" ", "\t")) else text).strip().casefold()
+    bare = heading.rstrip("#")
+    return (bare if bare.endswith((" ", "\t")) else heading).strip().casefold()
 
 
 def _has_text(*, lines: Sequence[str]) -> bool:

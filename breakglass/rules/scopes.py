@@ -48,10 +48,10 @@ def match_glob(*, pattern: str, value: str) -> bool:
     what is not ASCII never matches. No regex (security.md T26): at most
     `len(pattern) * len(value)` steps whatever the pattern.
     """
-    if not (pattern.isascii() and value.isascii()):
+    if not value.isascii():
         return False
     at = seen = 0
-    star = mark = -1  # where the last star of this segment stands, and what it ate
+    star = mark = -1  # where the last star stands, and how far it ate
     while seen < len(value):
         wanted = pattern[at] if at < len(pattern) else ""
         found = value[seen]
@@ -59,8 +59,6 @@ def match_glob(*, pattern: str, value: str) -> bool:
             star, mark = at, seen
             at += 1
         elif wanted == found:
-            if found == _SLASH:
-                star = -1  # a star of an earlier segment can eat no further
             at += 1
             seen += 1
         elif star >= 0 and value[mark] != _SLASH:

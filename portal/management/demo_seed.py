@@ -10,7 +10,15 @@ from typing import Final
 from breakglass.actors import OPERATOR
 from breakglass.models import RoleGroup, Tenant, User
 from breakglass.queries import policies as policy_queries
-from breakglass.services import gates, people, policies, roles, sweeps, tenants
+from breakglass.services import (
+    gates,
+    people,
+    policies,
+    roles,
+    sealing,
+    signatures,
+    tenants,
+)
 from portal.management import demo_story
 from portal.management.demo_story import World
 
@@ -56,9 +64,10 @@ def seed(*, progress: Progress) -> dict[str, object]:
     demo_story.closed_bypasses(acme)
     demo_story.open_bypasses(acme)
     demo_story.other_tenant(globex)
-    for result in sweeps.run_all():
-        if result.error:
-            progress(f"A sweep failed and will run again: {result.name}")
+    # The worker sends the messages; here the portal's own statements are signed.
+    signatures.sign_due()
+    sealing.seal_due()
+    signatures.sign_due()
     return {
         "tenant": "acme",
         "people": [

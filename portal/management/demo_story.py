@@ -1,4 +1,4 @@
-"""The demo's bypasses, in every state, each asked, signed, shipped and closed for real."""
+"""The demo's bypasses: asked, signed, shipped and closed through the services."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,7 +16,7 @@ from breakglass.services import (
     postmortems,
     requests,
 )
-from breakglass.services.requests import RequestWish
+from breakglass.services.freezing import RequestWish
 from breakglass.states import DeployState
 
 

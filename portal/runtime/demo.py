@@ -15,6 +15,7 @@ from portal.runtime import (
     demo_databases,
     demo_environment,
     demo_report,
+    locks,
     parts,
     placement,
     ports,
@@ -22,6 +23,7 @@ from portal.runtime import (
     sockets,
 )
 from portal.runtime.postgres import Postgres
+from portal.runtime.problems import RuntimeProblem
 from portal.runtime.supervisor import Stopping, Supervisor
 from portal.runtime.valkey import Valkey
 
@@ -52,19 +54,31 @@ class Demo:
         """Sets up, serves until a stop is asked for, and stops all that it started."""
         _stop_with_make(self.environ)
         ports.require_free(self.port, host=self.host)
-        self.var_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._put_details_away()
+        lock = locks.take(self.var_dir / "demo.lock")
+        if lock is None:
+            raise RuntimeProblem(
+                f"Another demo serves from {self.var_dir}: stop it first, or name "
+                "another folder with BREAKGLASS_VAR_DIR=…"
+            )
+        try:
+            self._serve()
+        finally:
+            os.close(lock)
+        self.say("Stopped. The data stays in place; `make demo` continues with it.")
+
+    def _serve(self) -> None:
+        # Whoever waits for the file must not find one that a power cut left behind.
+        self._details.unlink(missing_ok=True)
         keep_last_logs(self.var_dir / "log")
         supervisor = Supervisor(
             self.var_dir / "log", restart=self.restart, report=self.say
         )
         with supervisor.stop_on_signals(), supervisor:
+            supervisor.remove_at_end(self._details)
             with contextlib.suppress(Stopping):
                 self._set_up(supervisor)
                 supervisor.watch()
             self.say("Stopping …")
-        self._put_details_away()
-        self.say("Stopped. The data stays in place; `make demo` continues with it.")
 
     def _set_up(self, supervisor: Supervisor) -> None:
         started = time.monotonic()
@@ -79,6 +93,7 @@ class Demo:
         details = demo_report.details(
             seeded, last=private_files.read_json(self._last_details), env=env
         )
+        private_files.write_json(self._last_details, details)
         private_files.write_json(self._details, details)
         self.say(f"Ready after {time.monotonic() - started:.1f} s.")
         self.say("")
@@ -126,9 +141,10 @@ class Demo:
         self, supervisor: Supervisor, env: Mapping[str, str]
     ) -> dict[str, object]:
         result = self.var_dir / "seeded.json"
+        quiet = {**env, "BREAKGLASS_LOG_LEVEL": "WARNING"}  # its progress is the story
         with self._step("demo people and gates"):
             supervisor.run(
-                parts.manage("demo_seed", "--out", str(result), env=env),
+                parts.manage("demo_seed", "--out", str(result), env=quiet),
                 on_line=lambda line: self.say(f"    {line}"),
             )
         seeded = private_files.read_json(result)
@@ -145,11 +161,6 @@ class Demo:
                 parts.beat(schedule=schedule, env=env),
                 parts.web(host=self.host, port=self.port, env=env, health=health),
             )
-
-    def _put_details_away(self) -> None:
-        """Whoever waits for demo.json must not find the one of an earlier run."""
-        if self._details.exists():
-            self._details.replace(self._last_details)
 
     @contextmanager
     def _step(self, name: str) -> Iterator[None]:

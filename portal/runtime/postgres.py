@@ -5,17 +5,17 @@ The wheel's launcher changes rights on folders above the data and the environmen
 adds a system user when run as root; so we run `initdb` and `postgres` ourselves.
 """
 
-import fcntl
 import os
 import shutil
 import signal
+import time
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
 import psycopg
 
-from portal.runtime import postmaster, sockets
+from portal.runtime import locks, postmaster, sockets
 from portal.runtime.footing import OWN, Footing
 from portal.runtime.placement import Placement, wheel_install
 from portal.runtime.problems import RuntimeProblem
@@ -23,6 +23,9 @@ from portal.runtime.program import Program
 from portal.runtime.supervisor import Supervisor
 
 SUPERUSER: Final = "postgres"
+
+_LOCK_SECONDS: Final = 5.0
+_LOCK_POLL_SECONDS: Final = 0.1
 
 _INITDB: Final = (
     f"--username={SUPERUSER}",
@@ -100,7 +103,7 @@ class Postgres:
         another server is alive on it. Stopping is the supervisor's.
         """
         self._footing.adopt(self.socket_dir)
-        self._take_lock()
+        self._take_lock(supervisor)
         if (self.data_dir / "PG_VERSION").exists():
             postmaster.require_fit(self.data_dir, self._install, self._footing)
             postmaster.clear_stale(self.data_dir)
@@ -145,24 +148,20 @@ class Postgres:
         except psycopg.OperationalError:
             return False
 
-    def _take_lock(self) -> None:
-        """Makes sure that no other server of ours runs on the folder."""
+    def _take_lock(self, supervisor: Supervisor) -> None:
+        """
+        Makes sure that no other server of ours runs on the folder.
+
+        Waits a little, since the server of a killed demo needs a moment to end.
+        """
         if self._lock is not None:
             return
         path = self.data_dir.with_name(f"{self.data_dir.name}.lock")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as exc:
-            raise RuntimeProblem(
-                f"Cannot write in {path.parent}: {exc.strerror}; run as its owner, or "
-                "remove it."
-            ) from exc
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as exc:
-            os.close(lock)
-            raise RuntimeProblem(postmaster.taken(self.data_dir)) from exc
+        patience = time.monotonic() + _LOCK_SECONDS
+        while (lock := locks.take(path)) is None:
+            if time.monotonic() > patience:
+                raise RuntimeProblem(postmaster.taken(self.data_dir))
+            supervisor.pause(_LOCK_POLL_SECONDS)
         self._lock = lock
 
     def _initialise(self, supervisor: Supervisor) -> None:

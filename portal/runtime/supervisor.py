@@ -83,9 +83,9 @@ class Supervisor:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def remove_at_end(self, folder: Path) -> None:
-        """Removes a temporary folder once everything has stopped, come what may."""
-        self._warden.remove_at_end(folder)
+    def remove_at_end(self, path: Path) -> None:
+        """Removes a folder or file once everything has stopped, come what may."""
+        self._warden.remove_at_end(path)
 
     def pid_of(self, name: str) -> int | None:
         """Returns the process number of a program that runs, else None."""
@@ -108,7 +108,7 @@ class Supervisor:
                 self._require_alive(child)
                 if time.monotonic() > deadline:
                     raise RuntimeProblem(_late(child))
-                self._pause(_POLL_SECONDS)
+                self.pause(_POLL_SECONDS)
         for child in children:  # the first may have ended while others got ready
             self._require_alive(child)
 
@@ -140,10 +140,15 @@ class Supervisor:
                     if on_line is not None:
                         on_line(line.decode(errors="replace").rstrip())
                 if not ended:
-                    self._pause(_POLL_SECONDS)
+                    self.pause(_POLL_SECONDS)
         self._forget(child)
         if child.process.returncode != 0:
             raise RuntimeProblem(_obituary(child))
+
+    def pause(self, seconds: float) -> None:
+        """Waits; raises Stopping as soon as a stop is asked for."""
+        if self.stopping.wait(seconds):
+            raise Stopping
 
     def watch(self) -> None:
         """Serves until a stop is asked for, and starts crashed programs again."""
@@ -175,10 +180,6 @@ class Supervisor:
         if child.process.poll() is not None:
             self._forget(child)
             raise RuntimeProblem(_obituary(child))
-
-    def _pause(self, seconds: float) -> None:
-        if self.stopping.wait(seconds):
-            raise Stopping
 
     def _mourn(self, name: str, child: Child) -> None:
         steady = time.monotonic() - child.started_at > _STEADY_SECONDS

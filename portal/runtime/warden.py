@@ -44,9 +44,9 @@ class Warden:
         """Takes a process group off the list, because it has ended."""
         self._order("release", group)
 
-    def remove_at_end(self, folder: Path) -> None:
-        """Puts a folder on the list; it goes in any case, also after `close`."""
-        self._order("remove", str(folder))
+    def remove_at_end(self, path: Path) -> None:
+        """Puts a folder or file on the list; it goes in any case, also on `close`."""
+        self._order("remove", str(path))
 
     def close(self) -> None:
         """Lets the warden do the rest of its list, and waits for it."""
@@ -103,7 +103,7 @@ def _obey() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     groups: dict[int, tuple[int, float]] = {}
-    folders: list[str] = []
+    doomed: list[Path] = []
     for line in sys.stdin.buffer:
         try:
             verb, *rest = json.loads(line)
@@ -114,10 +114,12 @@ def _obey() -> None:
         elif verb == "release":
             groups.pop(rest[0], None)
         elif verb == "remove":
-            folders.append(rest[0])
+            doomed.append(Path(rest[0]))
     _end(groups)
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+    for path in doomed:
+        shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(OSError):  # a file, or nothing any more
+            path.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

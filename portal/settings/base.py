@@ -38,7 +38,7 @@ DATABASES: dict[str, dict[str, Any]] = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASE_APP_ROLE: str = env.str("BREAKGLASS_DATABASE_APP_ROLE", "breakglass_app")
 
-# --- signing -----------------------------------------------------------------------------
+# --- signing -------------------------------------------------------------------------
 SIGNING_ISSUER: str = env.str("BREAKGLASS_ISSUER", f"https://{SITE}/oidc")
 SIGNING_LOG_NAME: str = env.str("BREAKGLASS_LOG_NAME", f"log.{SITE}")
 SIGNING_WORKLOAD: Final = f"portal@{SITE}"
@@ -54,11 +54,9 @@ PORTAL_KEY: str = env.str(
 SIGNING_DEADLINE: Final = timedelta(
     seconds=env.int("BREAKGLASS_SIGNING_DEADLINE_SECONDS", 10)
 )
-CHECKPOINT_DIR: str = env.str(
-    "BREAKGLASS_CHECKPOINT_DIR", str(VAR_DIR / "checkpoints")
-)
+CHECKPOINT_DIR: str = env.str("BREAKGLASS_CHECKPOINT_DIR", str(VAR_DIR / "checkpoints"))
 
-# --- rules of the product that a platform may set --------------------------------------------
+# --- rules of the product that a platform may set ------------------------------------
 STEP_UP_MAX_AGE: Final = timedelta(minutes=5)
 OPEN_REQUEST_LIMIT: int = env.int("BREAKGLASS_OPEN_REQUEST_LIMIT", 5)
 DEPLOY_REPORT_DEADLINE: Final = timedelta(
@@ -125,7 +123,7 @@ TEMPLATES = [
 ]
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
-# --- people and sessions -------------------------------------------------------------------------
+# --- people and sessions -------------------------------------------------------------
 AUTH_USER_MODEL = "breakglass.User"
 AUTHENTICATION_BACKENDS = [
     "allauth.account.auth_backends.AuthenticationBackend",
@@ -183,7 +181,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# --- time, text, static files -----------------------------------------------------------------------
+# --- time, text, static files --------------------------------------------------------
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
@@ -195,7 +193,7 @@ STATICFILES_DIRS = [
     ("bootstrap", bootstrap_wrapper.get_bootstrap_dir()),
 ]
 
-# --- mail ---------------------------------------------------------------------------------------------
+# --- mail ----------------------------------------------------------------------------
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 EMAIL_HOST: str = env.str("BREAKGLASS_EMAIL_HOST", "localhost")
 EMAIL_PORT: int = env.int("BREAKGLASS_EMAIL_PORT", 25)
@@ -205,10 +203,11 @@ EMAIL_USE_TLS: bool = env.bool("BREAKGLASS_EMAIL_TLS", False)
 EMAIL_TIMEOUT = 5
 DEFAULT_FROM_EMAIL: str = env.str("BREAKGLASS_EMAIL_FROM", f"breakglass@{SITE}")
 NOTIFY_SCHEMES: list[str] = env.list(
-    "BREAKGLASS_NOTIFY_SCHEMES", ["slack", "msteams", "workflows", "pagerduty", "jsons"]
+    "BREAKGLASS_NOTIFY_SCHEMES", ["slack", "workflows", "pagerduty", "jsons"]
 )
+NOTIFY_HOSTS: list[str] = env.list("BREAKGLASS_NOTIFY_HOSTS", [])
 
-# --- Celery: wake-ups only; every truth is in PostgreSQL -------------------------------------------------
+# --- Celery: wake-ups only; every truth is in PostgreSQL -----------------------------
 CELERY_BROKER_URL: str = env.str("REDIS_URL", "redis://localhost:6379/0")
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
@@ -248,8 +247,8 @@ CELERY_BEAT_SCHEDULE = {
     for name, seconds in SWEEPS.items()
 }
 
-# --- logs: one JSON object a line; never a token, a reason or a bundle -------------------------------------
-LOG_LEVEL: str = env.log_level("BREAKGLASS_LOG_LEVEL", "INFO")
+# --- logs: one JSON object a line; never a token, a reason or a bundle ---------------
+LOG_LEVEL: str = env.str("BREAKGLASS_LOG_LEVEL", "INFO")
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,

@@ -4,7 +4,14 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 # Waits are bounded on the server's side: a hung query or lock must not hang the door.
-LIMITS = "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s"
+LIMITS = " ".join(
+    f"-c {name}={value}"
+    for name, value in {
+        "statement_timeout": "15s",
+        "lock_timeout": "5s",
+        "idle_in_transaction_session_timeout": "30s",
+    }.items()
+)
 
 
 def database(url: str, *, application: str, limits: str = LIMITS) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The demo and local work: embedded servers, mail to the log, insecure key."""
 
 from portal.settings.base import *
+from portal.settings.env import env
 
 DEBUG = env.bool("BREAKGLASS_DEBUG", False)
 SECRET_KEY = SECRET_KEY or "development-only-key-that-production-refuses"

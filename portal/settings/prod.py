@@ -1,6 +1,7 @@
 """Production: required values have no defaults, and all that is missing is listed."""
 
 from portal.settings.base import *
+from portal.settings.env import env
 
 SECRET_KEY = env.str("BREAKGLASS_SECRET_KEY")
 ALLOWED_HOSTS = env.list("BREAKGLASS_ALLOWED_HOSTS")

@@ -73,6 +73,16 @@ def test_the_refusal_echoes_at_most_forty_plain_characters(value):
     assert message.isprintable()
 
 
+def test_the_refusal_shows_what_was_typed_and_what_is_allowed():
+    assert identifiers.IDENTIFIER_MAX == 200
+    with pytest.raises(InvalidInput) as refused:
+        identifiers.check_identifier("prod*", field="gate")
+    assert str(refused.value) == (
+        "gate cannot be 'prod*': use 1 to 200 ASCII letters, digits and "
+        ". _ / : @ + -, starting with a letter or digit"
+    )
+
+
 def test_an_empty_identifier_is_called_empty():
     with pytest.raises(InvalidInput, match="service is empty"):
         identifiers.check_identifier("", field="service")
@@ -155,6 +165,7 @@ def test_a_full_web_link_or_none_is_fine(value):
         "https://acme.example/\x00",
         "java\tscript:alert(1)",
         "https://acme.example\\@evil.example",
+        "https://evil.example\\.acme.example/",
         "https://acme.example/\u202egpj",
         "https://acme.example/\u200b",
         "https://user@acme.example/",

@@ -55,6 +55,10 @@ def test_a_group_that_is_too_small_is_a_warning():
     )
 
 
+def test_a_group_of_exactly_the_needed_size_is_fine():
+    assert findings(tier(requirements=needs(seniors=1, peers=3))) == ()
+
+
 def test_an_empty_group_is_a_warning():
     (found,) = findings(tier(), groups={"peers": 0})
     assert found.message == "peers has 0 members but 1 is needed: nobody could approve"
@@ -150,6 +154,11 @@ def test_a_malformed_pattern_is_an_error(criterion, pattern):
     assert "pattern" in found.message
     assert found.message.isascii()
     assert len(found.message) < 200
+
+
+def test_an_empty_pattern_is_called_empty():
+    found = only(tier("x", match=Match(branches=("",))), tier("low"))
+    assert found.message == "an empty pattern among branches"
 
 
 @pytest.mark.parametrize("pattern", ["*", "prod-*", "*/main", "release/*", "a.b+c@d:e"])

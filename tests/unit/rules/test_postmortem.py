@@ -128,6 +128,7 @@ def test_only_a_second_level_heading_counts(level):
 def test_headings_compare_without_case_and_closing_hashes():
     assert missing("## IMPACT ##\nText", headings=["## Impact"]) == ()
     assert missing("## Why C#\nText", headings=["Why C#"]) == ()
+    assert missing("## Why C#\nText", headings=["Why C"]) != ()
 
 
 def test_a_heading_that_stands_twice_needs_text_once():

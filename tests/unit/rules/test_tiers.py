@@ -114,6 +114,9 @@ def test_leaving_out_the_branch_does_not_escape_the_strictest():
 
 def test_the_reasons_name_the_impact_only_where_it_mattered():
     assert select(impact=Impact.HIGH).reasons == ("you chose high impact",)
+    chosen = select(policy(HIGH), impact=Impact.HIGH)
+    assert chosen.reasons == ("you chose high impact",)
+    assert select(branch="main").reasons == ("this tier applies to every request",)
     assert select().reasons == ("this tier applies to every request",)
 
 

@@ -5,7 +5,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,8 +67,12 @@ def test_the_server_has_checksums_and_no_tcp_port(server: Postgres) -> None:
 
 
 def test_a_second_server_on_the_same_folder_gets_one_clear_sentence(
-    server: Postgres, place: placement.Placement, tmp_path: Path
+    server: Postgres,
+    place: placement.Placement,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("portal.runtime.postgres._LOCK_SECONDS", 0.1)
     with Supervisor(tmp_path) as supervisor:
         second = Postgres.at(place, socket_dir(supervisor), durable=False)
         with pytest.raises(RuntimeProblem, match=r"Another PostgreSQL.*stop it first"):
@@ -182,17 +185,6 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def start_once_the_killed_one_is_gone(server: Postgres, supervisor: Supervisor) -> None:
-    deadline = time.monotonic() + 15
-    while time.monotonic() < deadline:
-        try:
-            return server.start(supervisor)
-        except RuntimeProblem as exc:
-            if "Another PostgreSQL" not in str(exc):
-                raise
-    pytest.fail("the killed server did not end")
-
-
 def test_data_of_a_killed_server_is_used_again(tmp_path: Path) -> None:
     base = sockets.private_dir()
     base.chmod(0o711)
@@ -208,7 +200,7 @@ def test_data_of_a_killed_server_is_used_again(tmp_path: Path) -> None:
         with Supervisor(tmp_path) as supervisor:
             place = placement.place(base / "pg")
             server = Postgres.at(place, socket_dir(supervisor), durable=False)
-            start_once_the_killed_one_is_gone(server, supervisor)
+            server.start(supervisor)  # waits for the killed one's end
             with psycopg.connect(server.url("postgres")) as link:
                 assert link.execute("SELECT 1").fetchone() == (1,)
             supervisor.stop()

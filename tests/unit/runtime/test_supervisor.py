@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from portal.runtime import locks, ports
 from portal.runtime import supervisor as supervisors
+from portal.runtime.demo import Demo
 from portal.runtime.parts import ROOT
 from portal.runtime.problems import RuntimeProblem
 from portal.runtime.program import Program
@@ -207,13 +209,38 @@ def test_a_stop_interrupts_a_wait(supervisor: Supervisor) -> None:
         supervisor.start(sleeper("slow", ready=ask))
 
 
-def test_temporary_folders_go_with_the_programs(tmp_path: Path) -> None:
-    folder = tmp_path / "sockets"
+def test_temporary_folders_and_files_go_with_the_programs(tmp_path: Path) -> None:
+    folder, file = tmp_path / "sockets", tmp_path / "demo.json"
     folder.mkdir()
+    file.touch()
     with Supervisor(tmp_path / "log") as supervisor:
         supervisor.remove_at_end(folder)
+        supervisor.remove_at_end(file)
         supervisor.start(sleeper("one"))
+        assert folder.exists()
     assert not folder.exists()
+    assert not file.exists()
+
+
+def test_a_second_demo_leaves_the_running_one_alone(tmp_path: Path) -> None:
+    lock = locks.take(tmp_path / "demo.lock")
+    assert lock is not None
+    serving = tmp_path / "demo.json"
+    serving.touch()
+    second = Demo(
+        var_dir=tmp_path,
+        host="127.0.0.1",
+        port=ports.free_port(),
+        restart=True,
+        environ={},
+        say=print,
+    )
+    try:
+        with pytest.raises(RuntimeProblem, match="Another demo serves"):
+            second.serve()
+    finally:
+        os.close(lock)
+    assert serving.exists()
 
 
 # A supervisor of its own, whose child has a child, and whose folder is temporary.
