@@ -12,7 +12,7 @@ from breakglass.services import people as people_services
 from breakglass.services import requests as request_services
 from breakglass.services import roles as role_services
 from breakglass.services import tenants as tenant_services
-from breakglass.services.requests import RequestWish
+from breakglass.services.freezing import RequestWish
 
 PASSWORD = "demo-password-1"
 ROLES_OF = {

@@ -15,9 +15,17 @@ from typing import Any, Final
 from breakglass.audit.chain import GENESIS, TYPE, canonical, entry_hash, timestamp
 
 BundleCheck = Callable[[bytes, bytes, str], None]
-_FIELDS: Final = frozenset(
-    {"type", "tenant", "seq", "prev", "at", "event", "actor", "bypass_id", "facts"}
-)
+_SHAPE: Final[dict[str, type]] = {
+    "type": str,
+    "tenant": dict,
+    "seq": int,
+    "prev": str,
+    "at": str,
+    "event": str,
+    "actor": dict,
+    "bypass_id": str,
+    "facts": dict,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,11 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One entry that stands in its place: its number, its hash, its content."""
+    """
+    One entry that stands in its place: its number, its hash, its content.
+
+    The content has the fields of an entry, or none at all when that was a finding.
+    """
 
     seq: int
     entry_hash: bytes
@@ -150,11 +162,22 @@ def check_evidence(
             _add(report, checked.seq, "was signed by somebody else than its actor")
         elif bundle.subject_sha256 != facts.get("digest"):
             _add(report, checked.seq, "was signed over another request")
-    elif event == "grant.issued":
-        named = facts.get("approval_bundles", [])
-        people = {held[name].identity for name in named if name in held}
-        if len(people) < int(facts.get("quorum", 1)):
-            _add(report, checked.seq, "is a grant without its quorum of signatures")
+    elif event == "grant.issued" and not _has_quorum(facts, held):
+        _add(report, checked.seq, "is a grant without its quorum of signatures")
+
+
+def _has_quorum(facts: dict[str, Any], held: dict[str, StoredBundle]) -> bool:
+    """Counts the different people who signed an approval of exactly this request."""
+    quorum, named = facts.get("quorum"), facts.get("approval_bundles")
+    if not isinstance(quorum, int) or quorum < 1 or not isinstance(named, list):
+        return False
+    given = [held[str(name)] for name in named if str(name) in held]
+    people = {
+        bundle.identity
+        for bundle in given
+        if bundle.kind == "approval" and bundle.subject_sha256 == facts.get("digest")
+    }
+    return len(people) >= quorum
 
 
 def check_anchors(
@@ -180,7 +203,20 @@ def _parsed(entry: StoredEntry, report: Report) -> dict[str, Any]:
     if not isinstance(content, dict) or not is_canonical:
         _add(report, entry.seq, "holds bytes that are not canonical")
         return {}
+    if not _is_entry(content):
+        _add(report, entry.seq, "is not an entry of a known version")
+        return {}
     return content
+
+
+def _is_entry(content: dict[str, Any]) -> bool:
+    """`type() is`, since True is an int too, and 1 to whoever compares."""
+    return (
+        set(content) == set(_SHAPE)
+        and all(type(content[name]) is kind for name, kind in _SHAPE.items())
+        and content["type"] == TYPE
+        and isinstance(content["actor"].get("name"), str)
+    )
 
 
 def _misfits(entry: StoredEntry, digest: bytes, prev: bytes) -> Iterator[str]:
@@ -196,9 +232,6 @@ def _contradictions(
 ) -> Iterator[str]:
     """Compares what the bytes say with the row's columns and place."""
     if not content:
-        return
-    if content.get("type") != TYPE or set(content) != _FIELDS:
-        yield "is not an entry of a known version"
         return
     if content["prev"] != entry.prev_hash.hex():
         yield "says inside that it follows another entry"

@@ -91,9 +91,15 @@ def gate_by_token(*, token_hash: bytes) -> Gate | None:
 
 
 def lock_request(*, tenant: Tenant, bypass_id: str) -> BypassRequest:
-    """Locks and returns the request row, the first lock of the order."""
+    """
+    Locks and returns the request row, the first lock of the order.
+
+    All row locks are FOR NO KEY UPDATE. A foreign key is checked at commit by a key
+    share lock on the row it names, when the chain's head is held already; FOR UPDATE
+    would refuse that, and whoever holds one waits for the head: a deadlock.
+    """
     locked = (
-        BypassRequest.objects.select_for_update(of=("self",))
+        BypassRequest.objects.select_for_update(of=("self",), no_key=True)
         .filter(tenant=tenant, bypass_id=bypass_id)
         .select_related("gate__tenant", "requester", "tier", "policy", "tenant")
         .first()
@@ -107,7 +113,7 @@ def lock_request(*, tenant: Tenant, bypass_id: str) -> BypassRequest:
 def lock_grant(*, pk: int) -> Grant:
     """Locks and returns the grant row; after the request, before the gate."""
     return (
-        Grant.objects.select_for_update(of=("self",))
+        Grant.objects.select_for_update(of=("self",), no_key=True)
         .select_related("gate__tenant", "request__requester", "request__tier")
         .select_related("tenant", "postmortem")
         .get(pk=pk)
@@ -117,7 +123,9 @@ def lock_grant(*, pk: int) -> Grant:
 def lock_gate(*, pk: int) -> Gate:
     """Locks and returns the gate row; after the grant, before the chain head."""
     return (
-        Gate.objects.select_for_update(of=("self",)).select_related("tenant").get(pk=pk)
+        Gate.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("tenant")
+        .get(pk=pk)
     )
 
 

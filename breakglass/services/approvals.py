@@ -183,7 +183,7 @@ def _resume(intent: Intent) -> bool:
 @transaction.atomic
 def _commit(*, intent_id: UUID, approver: User, authenticated_at: datetime) -> Intent:
     intent = (
-        Intent.objects.select_for_update(of=("self",))
+        Intent.objects.select_for_update(of=("self",), no_key=True)
         .select_related("tenant", "signer", "request")
         .filter(public_id=intent_id, signer=approver, kind=IntentKind.APPROVAL)
         .first()

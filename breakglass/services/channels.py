@@ -62,7 +62,9 @@ def save(
 def _loaded(*, tenant: Tenant, channel_id: int | None) -> Channel:
     if channel_id is None:
         return Channel(tenant=tenant)
-    mine = Channel.objects.select_for_update(of=("self",)).filter(tenant=tenant)
+    mine = Channel.objects.select_for_update(of=("self",), no_key=True).filter(
+        tenant=tenant
+    )
     channel = mine.filter(pk=channel_id).first()
     if channel is None:
         msg = f"there is no such channel in {tenant.slug}"

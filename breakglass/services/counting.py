@@ -57,7 +57,12 @@ def _record_locked(*, intent: Intent, bundle: Bundle) -> Outcome:
     )
     approver = User.objects.get(pk=intent.signer.pk)  # live, not the caller's copy
     ttl_seconds = intent.ttl_seconds
-    intent = Intent.objects.select_for_update(of=("self",)).get(pk=intent.pk)
+    intent = Intent.objects.select_for_update(of=("self",), no_key=True).get(
+        pk=intent.pk
+    )
+    # A grant counts under the gate's lock, and the head comes last: take it here,
+    # before the approval's own entry, or a heartbeat of the gate closes a circle.
+    access.lock_gate(pk=bypass.gate_id)
     now = clock.db_now()
     existing = Approval.objects.filter(bundle=bundle).first()
     if existing is not None:  # recorded by whoever came first
@@ -113,7 +118,7 @@ def _append(*, bypass: BypassRequest, approval: Approval, bundle: Bundle) -> Non
 @transaction.atomic
 def refuse(*, intent: Intent, why: str) -> None:
     """Ends an intent that can never count; one that is at its end stays as it is."""
-    locked = Intent.objects.select_for_update().get(pk=intent.pk)
+    locked = Intent.objects.select_for_update(no_key=True).get(pk=intent.pk)
     if IntentState.REFUSED in INTENT_MOVES.get(IntentState(locked.state), frozenset()):
         locked.state = IntentState.REFUSED
         locked.last_error = why[:300]

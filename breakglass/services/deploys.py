@@ -60,7 +60,7 @@ def revert(*, grant: Grant, now: datetime) -> int:
     Runs in the transaction that closed the grant, or that found it over.
     """
     flying = list(
-        Deploy.objects.select_for_update(of=("self",))
+        Deploy.objects.select_for_update(of=("self",), no_key=True)
         .filter(grant=grant, state=DeployState.ADMITTED)
         .select_related("gate")
     )
@@ -94,7 +94,9 @@ def _finish(*, gate: Gate, deploy_id: str, state: DeployState) -> Deploy:
         msg = "this gate has not asked about a deploy of that id"
         raise NotFound(msg)
     grant = access.lock_grant(pk=found.grant_id)
-    deploy = Deploy.objects.select_for_update(of=("self",)).get(pk=found.pk)
+    deploy = Deploy.objects.select_for_update(of=("self",), no_key=True).get(
+        pk=found.pk
+    )
     now = clock.db_now()
     if deploy.state != DeployState.ADMITTED:
         return deploy
@@ -123,7 +125,7 @@ def _revert_of(grant_id: int) -> int:
 @transaction.atomic
 def _lose_sight(*, pk: int, grant_id: int) -> bool:
     grant = access.lock_grant(pk=grant_id)
-    deploy = Deploy.objects.select_for_update(of=("self",)).get(pk=pk)
+    deploy = Deploy.objects.select_for_update(of=("self",), no_key=True).get(pk=pk)
     if deploy.state != DeployState.ADMITTED:
         return False
     _end(

@@ -49,7 +49,9 @@ def expand_due(*, limit: int = 100) -> int:
 def _expand_next() -> bool | None:
     """Returns whether the next message was settled; None when there is none."""
     message = (
-        OutboxMessage.objects.select_for_update(of=("self",), skip_locked=True)
+        OutboxMessage.objects.select_for_update(
+            of=("self",), no_key=True, skip_locked=True
+        )
         .select_related("tenant")
         .filter(state=DeliveryState.PENDING, due_at__lte=clock.db_now())
         .order_by("due_at", "pk")

@@ -9,13 +9,14 @@ from django.db import IntegrityError, transaction
 from breakglass import clock
 from breakglass.actors import Actor
 from breakglass.audit import events, ledger
-from breakglass.errors import Conflict, NotFound
+from breakglass.errors import Conflict, InvalidInput, NotFound
 from breakglass.models import Gate, GateToken, Tenant
 from breakglass.queries import access
 from breakglass.rules.identifiers import check_identifier, check_text
 from breakglass.services import roles
 
 TOKEN_PREFIX: Final = "bg_live_"  # noqa: S105 - what secret scanners look for
+LABEL_MAX: Final = 100
 _PREFIX_SHOWN: Final = len(TOKEN_PREFIX) + 4
 
 
@@ -96,7 +97,11 @@ def issue_token(*, gate: Gate, actor: Actor) -> str:
 @transaction.atomic
 def revoke_token(*, gate: Gate, token_id: int, actor: Actor) -> None:
     """Ends a token at once; NotFound for another gate's, Conflict when it is over."""
-    token = GateToken.objects.select_for_update().filter(gate=gate, pk=token_id).first()
+    token = (
+        GateToken.objects.select_for_update(no_key=True)
+        .filter(gate=gate, pk=token_id)
+        .first()
+    )
     if token is None:
         msg = "this gate has no such token"
         raise NotFound(msg)
@@ -139,6 +144,9 @@ def heartbeat(*, gate: Gate, config_digest: str) -> Gate:
 
 def _label(value: str, *, field: str) -> str:
     """Environment and data class are identifiers, or empty."""
+    if len(value) > LABEL_MAX:
+        msg = f"{field} is longer than {LABEL_MAX} characters"
+        raise InvalidInput(msg, field=field)
     return check_identifier(value, field=field) if value else ""
 
 

@@ -118,7 +118,7 @@ def expire_due(*, limit: int = 500) -> int:
 
 @transaction.atomic
 def _expire(pk: int) -> bool:
-    free = Grant.objects.select_for_update(of=("self",), skip_locked=True)
+    free = Grant.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
     if not free.filter(pk=pk, state=GrantState.ACTIVE).exists():
         return False  # somebody else is closing it
     grant = access.lock_grant(pk=pk)

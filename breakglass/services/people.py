@@ -1,6 +1,7 @@
 """People: make an account, switch it off and on, link an identity."""
 
 import logging
+from typing import Final
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -15,6 +16,8 @@ from breakglass.models.people import UserKind
 from breakglass.rules.identifiers import check_text
 
 logger = logging.getLogger(__name__)
+
+EMAIL_MAX: Final = 200
 
 
 @transaction.atomic
@@ -39,6 +42,9 @@ def create(
     except (ValidationError, UnicodeEncodeError) as error:
         msg = "Enter an e-mail address in plain ASCII, like ana@example.com"
         raise InvalidInput(msg, field="email") from error
+    if len(email) > EMAIL_MAX:
+        msg = f"email is longer than {EMAIL_MAX} characters"
+        raise InvalidInput(msg, field="email")
     now = clock.db_now()
     try:
         with transaction.atomic():
@@ -91,7 +97,7 @@ def link_identity(*, user: User, issuer: str, subject: str, actor: Actor) -> Ide
 
 @transaction.atomic
 def _set_active(*, user: User, actor: Actor, is_active: bool) -> User:
-    user = User.objects.select_for_update(of=("self",)).get(pk=user.pk)
+    user = User.objects.select_for_update(of=("self",), no_key=True).get(pk=user.pk)
     if user.is_active == is_active:
         msg = f"{user.name} is {'active' if is_active else 'deactivated'} already"
         raise Conflict(msg)

@@ -25,7 +25,7 @@ def new_draft(*, tenant: Tenant, author: User | None) -> Policy:
 
     Raises Conflict when the tenant has a draft already: there is one at a time.
     """
-    Tenant.objects.select_for_update(of=("self",)).get(pk=tenant.pk)
+    Tenant.objects.select_for_update(of=("self",), no_key=True).get(pk=tenant.pk)
     if queries.draft(tenant=tenant) is not None:
         msg = "there is a draft already: publish or discard it first"
         raise Conflict(msg)
@@ -60,7 +60,7 @@ def publish(*, policy_id: int, actor: Actor) -> Policy:
     published already. Pending requests keep their version; the stricter one counts.
     """
     policy = _lock(policy_id)
-    Tenant.objects.select_for_update(of=("self",)).get(pk=policy.tenant_id)
+    Tenant.objects.select_for_update(of=("self",), no_key=True).get(pk=policy.tenant_id)
     errors = [f for f in check(policy=policy) if f.level == "error"]
     if errors:
         raise PolicyViolation(
@@ -104,7 +104,7 @@ def discard_draft(*, policy_id: int, actor: Actor) -> None:
 
 def _lock(policy_id: int) -> Policy:
     policy = (
-        Policy.objects.select_for_update(of=("self",))
+        Policy.objects.select_for_update(of=("self",), no_key=True)
         .select_related("tenant")
         .filter(pk=policy_id)
         .first()

@@ -260,8 +260,10 @@ def _editable(*, tenant: Tenant, bypass_id: str, person: User) -> PostMortem:
 
 
 def _lock(pk: int) -> PostMortem:
+    """Locks the grant, then its post-mortem: a close takes them in this order too."""
+    access.lock_grant(pk=Grant.objects.only("pk").get(postmortem_id=pk).pk)
     return (
-        PostMortem.objects.select_for_update(of=("self",))
+        PostMortem.objects.select_for_update(of=("self",), no_key=True)
         .select_related("tenant", "assignee", "saved_by", "grant__request")
         .get(pk=pk)
     )

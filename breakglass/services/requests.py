@@ -40,7 +40,9 @@ def open_request(
     checked = _checked(wish)
     with transaction.atomic():
         # The person's row serialises their own requests: the limit and the form key.
-        requester = User.objects.select_for_update(of=("self",)).get(pk=requester.pk)
+        requester = User.objects.select_for_update(of=("self",), no_key=True).get(
+            pk=requester.pk
+        )
         sent = _already_sent(requester=requester, form_key=checked.form_key)
         if sent is not None:
             return sent

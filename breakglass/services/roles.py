@@ -22,6 +22,8 @@ from breakglass.rules.identifiers import check_identifier, check_text
 TENANT_PERMISSIONS: Final = frozenset(code for code, _ in Tenant._meta.permissions)  # noqa: SLF001 - Django's documented Meta API
 GATE_PERMISSIONS: Final = frozenset(code for code, _ in Gate._meta.permissions)  # noqa: SLF001 - Django's documented Meta API
 
+SLUG_MAX: Final = 50
+
 
 @transaction.atomic
 def create(
@@ -35,6 +37,9 @@ def create(
 ) -> RoleGroup:
     """Adds a role with its rights; Conflict when the tenant has it already."""
     check_identifier(slug, field="slug", slash=False)
+    if len(slug) > SLUG_MAX:
+        msg = f"slug is longer than {SLUG_MAX} characters"
+        raise InvalidInput(msg, field="slug")
     try:
         with transaction.atomic():
             role = RoleGroup.objects.create(
@@ -63,7 +68,9 @@ def change(
     actor: Actor,
 ) -> RoleGroup:
     """Edits a role's name and rights, for every member at once."""
-    role = RoleGroup.objects.select_for_update(of=("self",)).get(pk=role.pk)
+    role = RoleGroup.objects.select_for_update(of=("self",), no_key=True).get(
+        pk=role.pk
+    )
     role.name = check_text(name, field="name", minimum=1, maximum=100)
     role.tenant_permissions = _known(tenant_permissions, TENANT_PERMISSIONS)
     role.gate_permissions = _known(gate_permissions, GATE_PERMISSIONS)

@@ -40,7 +40,9 @@ def seal_due() -> int:
 
 @transaction.atomic
 def _seal_if_due(tenant_id: int) -> bool:
-    tenant = Tenant.objects.select_for_update(of=("self",)).get(pk=tenant_id)
+    tenant = Tenant.objects.select_for_update(of=("self",), no_key=True).get(
+        pk=tenant_id
+    )
     head = audit.head(tenant=tenant)
     if head is None or head.seq == 0:
         return False

@@ -90,7 +90,7 @@ def _sign(intent: Intent) -> SignedBundle:
 def _store(*, intent: Intent, signed: SignedBundle) -> Bundle:
     try:
         with transaction.atomic():
-            locked = Intent.objects.select_for_update().get(pk=intent.pk)
+            locked = Intent.objects.select_for_update(no_key=True).get(pk=intent.pk)
             bundle = Bundle.objects.create(
                 intent=locked,
                 bundle=signed.raw,
@@ -117,7 +117,7 @@ def _store(*, intent: Intent, signed: SignedBundle) -> Bundle:
 def _postpone(*, intent: Intent, error: SigningFailed) -> None:
     now = clock.db_now()
     with transaction.atomic():
-        locked = Intent.objects.select_for_update().get(pk=intent.pk)
+        locked = Intent.objects.select_for_update(no_key=True).get(pk=intent.pk)
         locked.attempts += 1
         locked.next_try_at = now + _wait(locked.attempts)
         locked.last_error = f"{error.stage}: {error}"[:300]
@@ -134,7 +134,7 @@ def _wait(attempts: int) -> timedelta:
 @transaction.atomic
 def _record(*, intent: Intent, bundle: Bundle) -> bool:
     """Marks a statement of the portal as done; its entry names the bundle."""
-    locked = Intent.objects.select_for_update().get(pk=intent.pk)
+    locked = Intent.objects.select_for_update(no_key=True).get(pk=intent.pk)
     if locked.state != IntentState.SIGNED:
         return False
     locked.state = IntentState.RECORDED

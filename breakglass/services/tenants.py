@@ -1,5 +1,8 @@
 """Tenants: create one that is ready for its first request, change it."""
 
+import re
+from typing import Final
+
 from django.db import IntegrityError, transaction
 
 from breakglass import clock
@@ -22,6 +25,8 @@ from breakglass.services.defaults import (
     TIERS,
 )
 
+_SLUG: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,49}")  # as the table's constraint
+
 
 @transaction.atomic
 def create(*, slug: str, name: str, actor: Actor) -> Tenant:
@@ -30,8 +35,8 @@ def create(*, slug: str, name: str, actor: Actor) -> Tenant:
 
     Raises Conflict when the slug is taken, InvalidInput when it is malformed.
     """
-    if not slug or not slug.isascii() or slug != slug.lower():
-        msg = "a tenant's name in addresses is lower-case letters, digits and hyphens"
+    if _SLUG.fullmatch(slug) is None:
+        msg = "use 1 to 50 lower-case letters, digits and hyphens, no hyphen first"
         raise InvalidInput(msg, field="slug")
     now = clock.db_now()
     try:
@@ -42,7 +47,7 @@ def create(*, slug: str, name: str, actor: Actor) -> Tenant:
                 created_at=now,
             )
     except IntegrityError as error:
-        msg = f"there is a tenant {slug[:50]} already, or the name is malformed"
+        msg = f"there is a tenant {slug} already"
         raise Conflict(msg) from error
     ledger.append(
         tenant=tenant,
@@ -73,7 +78,9 @@ def create(*, slug: str, name: str, actor: Actor) -> Tenant:
 @transaction.atomic
 def change(*, tenant: Tenant, actor: Actor, name: str, is_active: bool) -> Tenant:
     """Renames a tenant, or switches it off: nobody sees it, no gate is answered."""
-    tenant = Tenant.objects.select_for_update(of=("self",)).get(pk=tenant.pk)
+    tenant = Tenant.objects.select_for_update(of=("self",), no_key=True).get(
+        pk=tenant.pk
+    )
     tenant.name = check_text(name, field="name", minimum=1, maximum=100)
     tenant.is_active = is_active
     tenant.save(update_fields=["name", "is_active"])

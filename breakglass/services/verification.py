@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import UTC
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
 
 from breakglass.audit import verify
-from breakglass.audit.verify import Anchor, Report, StoredBundle, StoredEntry
+from breakglass.audit.chain import timestamp
+from breakglass.audit.verify import Anchor, Checked, Report, StoredBundle, StoredEntry
 from breakglass.errors import InvalidInput, SigningFailed
 from breakglass.models import (
     Approval,
@@ -20,10 +23,38 @@ from breakglass.models import (
     ChainHead,
     Checkpoint,
     Grant,
+    Intent,
     Tenant,
 )
 from breakglass.models.signing import IntentKind
 from breakglass.signing.keyless import verifier_from_settings
+from breakglass.states import GrantState
+
+
+@dataclass(slots=True)
+class _Logged:
+    """What the log says about requests, approvals and grants, to hold rows against."""
+
+    opened: dict[str, str] = field(default_factory=dict)
+    approved: dict[str, tuple[str, str]] = field(default_factory=dict)
+    issued: dict[str, dict[str, Any]] = field(default_factory=dict)
+    closed: set[str] = field(default_factory=set)
+
+    def note(self, checked: Checked) -> None:
+        """Remembers one entry; those without content say nothing."""
+        if not checked.content:
+            return
+        facts, bypass_id = checked.content["facts"], checked.content["bypass_id"]
+        match checked.content["event"]:
+            case "request.opened":
+                self.opened[bypass_id] = str(facts.get("digest"))
+            case "request.approved":
+                actor = checked.content["actor"]["name"]
+                self.approved[str(facts.get("bundle_sha256"))] = (bypass_id, actor)
+            case "grant.issued":
+                self.issued[bypass_id] = facts
+            case "grant.expired" | "grant.revoked":
+                self.closed.add(bypass_id)
 
 
 def verify_tenant(*, tenant: Tenant, checkpoint_file: Path | None = None) -> Report:
@@ -37,20 +68,15 @@ def verify_tenant(*, tenant: Tenant, checkpoint_file: Path | None = None) -> Rep
     report = Report()
     held = verify.check_bundles(_bundles(tenant), verify=_bundle_check(), report=report)
     hashes: dict[int, bytes] = {}
-    issued: set[str] = set()
-    approved: set[str] = set()
+    logged = _Logged()
     for checked in verify.walk(
         _entries(tenant), tenant_id=str(tenant.public_id), report=report
     ):
         hashes[checked.seq] = checked.entry_hash
         verify.check_evidence(checked, held=held, report=report)
-        event = checked.content.get("event")
-        if event == "grant.issued":
-            issued.add(checked.content["bypass_id"])
-        elif event == "request.approved":
-            approved.add(checked.content["facts"].get("bundle_sha256", ""))
+        logged.note(checked)
     _check_head(tenant, hashes, report)
-    _check_rows(tenant, issued, approved, report)
+    _check_rows(tenant, logged, report)
     verify.check_anchors(_stored_anchors(tenant), hashes=hashes, report=report)
     _check_outside(tenant, checkpoint_file, hashes, report)
     return report
@@ -84,18 +110,21 @@ def _bundles(tenant: Tenant) -> Iterator[StoredBundle]:
     rows: QuerySet[Bundle] = Bundle.objects.filter(intent__tenant=tenant)
     linked = rows.select_related("intent__request", "intent__checkpoint")
     for row in linked.order_by("pk").iterator(chunk_size=500):
-        intent = row.intent
-        if intent.kind == IntentKind.CHECKPOINT:
-            subject = bytes(intent.checkpoint.head_hash).hex()
-        else:
-            subject = sha256(bytes(intent.request.body)).hexdigest()  # type: ignore[union-attr]  # a constraint
         yield StoredBundle(
             raw=bytes(row.bundle),
-            statement=bytes(intent.statement),
+            statement=bytes(row.intent.statement),
             identity=row.identity,
-            kind=intent.kind,
-            subject_sha256=subject,
+            kind=row.intent.kind,
+            subject_sha256=_subject(row.intent),
         )
+
+
+def _subject(intent: Intent) -> str:
+    """Returns the digest of what is signed; nothing when that row is gone."""
+    if intent.kind == IntentKind.CHECKPOINT:
+        sealed = getattr(intent, "checkpoint", None)  # a missing row raises otherwise
+        return bytes(sealed.head_hash).hex() if sealed is not None else ""
+    return sha256(bytes(intent.request.body)).hexdigest() if intent.request else ""
 
 
 def _check_head(tenant: Tenant, hashes: dict[int, bytes], report: Report) -> None:
@@ -107,25 +136,44 @@ def _check_head(tenant: Tenant, hashes: dict[int, bytes], report: Report) -> Non
         report.findings.append(verify.Finding(seq=size, message=message))
 
 
-def _check_rows(
-    tenant: Tenant, issued: set[str], approved: set[str], report: Report
-) -> None:
-    """A grant, an approval or a request that the log does not know is a finding."""
+def _check_rows(tenant: Tenant, logged: _Logged, report: Report) -> None:
+    """A row that the log does not know, or that says something else, is a finding."""
 
     def add(message: str) -> None:
         report.findings.append(verify.Finding(seq=0, message=message))
 
-    for grant in Grant.objects.filter(tenant=tenant).select_related("request"):
-        if grant.request.bypass_id not in issued:
-            add(f"the grant of {grant.request.bypass_id} is not in the log")
-    for approval in Approval.objects.filter(request__tenant=tenant).select_related(
-        "bundle", "request"
-    ):
-        if bytes(approval.bundle.sha256).hex() not in approved:
+    for grant in Grant.objects.filter(tenant=tenant).select_related("request", "gate"):
+        name = grant.request.bypass_id
+        if name not in logged.issued:
+            add(f"the grant of {name} is not in the log")
+        elif not logged.issued[name].items() >= _terms(grant).items():
+            add(f"the grant of {name} has other terms than the log")
+        elif (grant.state != GrantState.ACTIVE) != (name in logged.closed):
+            add(f"the grant of {name} is {grant.state}, and the log says otherwise")
+    approvals = Approval.objects.filter(request__tenant=tenant)
+    for approval in approvals.select_related("bundle", "request", "approver"):
+        said = logged.approved.get(bytes(approval.bundle.sha256).hex())
+        if said != (approval.request.bypass_id, approval.bundle.identity):
             add(f"an approval of {approval.request.bypass_id} is not in the log")
     for bypass in BypassRequest.objects.filter(tenant=tenant).iterator():
         if sha256(bytes(bypass.body)).digest() != bytes(bypass.digest):
             add(f"the frozen request {bypass.bypass_id} does not have its digest")
+        elif logged.opened.get(bypass.bypass_id) != bypass.digest_hex:
+            add(f"the request {bypass.bypass_id} is not the one in the log")
+
+
+def _terms(grant: Grant) -> dict[str, Any]:
+    """Returns what a grant permits, in the words of its entry."""
+    return {
+        "gate": grant.gate.slug,
+        "service": grant.service,
+        "branch": grant.branch,
+        "artifact": grant.artifact,
+        "quorum": grant.quorum,
+        "max_deploys": grant.max_deploys,
+        "starts_at": timestamp(grant.starts_at),
+        "expires_at": timestamp(grant.expires_at),
+    }
 
 
 def _stored_anchors(tenant: Tenant) -> Iterator[Anchor]:

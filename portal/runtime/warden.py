@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final
 
 _POLL_SECONDS: Final = 0.05
+_REMOVALS: Final = 40
 
 
 class Warden:
@@ -117,9 +118,18 @@ def _obey() -> None:
             doomed.append(Path(rest[0]))
     _end(groups)
     for path in doomed:
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Removes a folder or file; again, if a process in its last moments adds to it."""
+    for _ in range(_REMOVALS):
         shutil.rmtree(path, ignore_errors=True)
         with contextlib.suppress(OSError):  # a file, or nothing any more
             path.unlink(missing_ok=True)
+        if not os.path.lexists(path):
+            return
+        time.sleep(_POLL_SECONDS)
 
 
 if __name__ == "__main__":

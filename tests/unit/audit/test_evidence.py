@@ -134,6 +134,7 @@ def test_a_grant_stands_on_as_many_different_signers_as_its_quorum(
         bundle(f'{{"n":{n}}}'.encode(), identity=who) for n, who in enumerate(signers)
     ]
     facts = {
+        "digest": DIGEST,
         "quorum": quorum,
         "approval_bundles": [name_of(one.raw) for one in given],
     }
@@ -153,3 +154,40 @@ def test_a_grant_that_names_bundles_nobody_has_does_not_stand():
 
 def test_other_events_need_no_evidence():
     assert found(entry("request.opened", {}), {}) == []
+
+
+def test_signatures_over_another_request_make_no_quorum():
+    other = "00" * 32
+    given = [bundle(subject=other, signs=other)]
+    facts = {"digest": DIGEST, "quorum": 1, "approval_bundles": [name_of(b"{}")]}
+
+    assert found(entry("grant.issued", facts), held_of(*given)) == [
+        (7, "is a grant without its quorum of signatures")
+    ]
+
+
+def test_the_portals_own_signature_is_not_a_person_of_the_quorum():
+    own = bundle(b"[]", identity="portal@breakglass.internal", kind="grant")
+    facts = {
+        "digest": DIGEST,
+        "quorum": 2,
+        "approval_bundles": [name_of(b"{}"), name_of(b"[]")],
+    }
+
+    assert found(entry("grant.issued", facts), held_of(bundle(), own))
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"quorum": 0, "approval_bundles": []},
+        {"quorum": -1, "approval_bundles": []},
+        {"quorum": "1", "approval_bundles": []},
+        {"quorum": 1, "approval_bundles": None},
+        {"quorum": 1, "approval_bundles": [["nested"], {}]},
+        {},
+    ],
+    ids=str,
+)
+def test_odd_facts_of_a_grant_are_a_finding_and_no_crash(facts):
+    assert found(entry("grant.issued", facts), held_of(bundle()))

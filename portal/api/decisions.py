@@ -1,0 +1,56 @@
+"""POST /api/v1/decisions: may this deploy pass?"""
+
+from typing import Final
+
+from django.http import HttpRequest
+
+from breakglass.rules.decision import Question, Verdict
+from breakglass.rules.scopes import Scope
+from breakglass.services import decisions
+from breakglass.states import DeployState
+from portal.api import asking, counters
+from portal.api.edge import Endpoint
+from portal.api.schemas import DecisionAnswer, DecisionQuestion, DeployPart
+
+
+def _decide(request: HttpRequest) -> DecisionAnswer:
+    gate, asked = asking.gate_and_body(request, DecisionQuestion)
+    scope = Scope(
+        gate=gate.slug,
+        service=asked.service,
+        branch=asked.branch,
+        artifact=asked.artifact,
+    )
+    answer = decisions.decide(
+        gate=gate,
+        question=Question(scope=scope, deploy_id=asked.deploy_id),
+        actor=asked.actor,
+        dry_run=asked.dry_run,
+    )
+    reply = _reply(answer, dry_run=asked.dry_run)
+    mode = "dry_run" if asked.dry_run else "live"
+    counters.DECISIONS.labels(reply.decision, reply.reason, mode).inc()
+    return reply
+
+
+def _reply(answer: decisions.Answer, *, dry_run: bool) -> DecisionAnswer:
+    decision, deploy = answer.decision, answer.deploy
+    is_bypass = decision.verdict is Verdict.BYPASS
+    known = None
+    if deploy is not None:
+        known = DeployPart(id=deploy.deploy_id, state=DeployState(deploy.state))
+    return DecisionAnswer(
+        decision="bypass" if is_bypass else "enforce",
+        reason=decision.reason,
+        bypass_id=decision.bypass_id or None,
+        expires_at=decision.expires_at,
+        seconds_left=decision.seconds_left if is_bypass else None,
+        deploy=known,
+        policy_version=answer.policy_version,
+        decision_id=answer.decision_id,
+        evaluated_at=answer.evaluated_at,
+        dry_run=dry_run,
+    )
+
+
+decide: Final = Endpoint("decisions", {"POST": _decide})

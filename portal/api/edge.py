@@ -1,0 +1,67 @@
+"""The edge of the API: whatever fails inside, the gate hears `enforce`."""
+
+import time
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Final
+
+from django.http import HttpRequest, HttpResponse
+from pydantic import BaseModel
+
+from portal.api import counters, refusals
+from portal.api.refusals import Refused
+
+Call = Callable[..., BaseModel]
+
+
+class Endpoint:
+    """
+    One address: a call for each method it takes. It is a Django view.
+
+    Calls return the answer or raise. Every exception becomes a refusal that says
+    `enforce`, is logged with its traceback where it is ours, and is counted. Gates
+    have no session, so neither login nor CSRF tokens apply.
+    """
+
+    csrf_exempt: Final = True
+    login_required: Final = False
+
+    def __init__(self, name: str, calls: Mapping[str, Call]) -> None:
+        self.name = name
+        self._calls = calls
+
+    def __call__(self, request: HttpRequest, **place: str) -> HttpResponse:
+        """Answers one request; never raises."""
+        began = time.perf_counter()
+        try:
+            response = self._answer(request, place)
+        except Exception as exc:  # noqa: BLE001  # the edge: it denies, logs and counts
+            response = refusals.answer(exc, endpoint=self.name)
+        counters.SECONDS.labels(self.name).observe(time.perf_counter() - began)
+        return response
+
+    def _answer(self, request: HttpRequest, place: Mapping[str, str]) -> HttpResponse:
+        call = self._calls.get(request.method or "")
+        if call is None:
+            raise _not_allowed(self._calls)
+        answer = call(request, **place)
+        return HttpResponse(
+            answer.model_dump_json(),
+            content_type="application/json",
+            headers={"Cache-Control": "no-store"},
+        )
+
+
+def nothing_here(_request: HttpRequest, **_place: str) -> BaseModel:
+    """Answers for every address under /api/ that is none of ours."""
+    raise Refused(HTTPStatus.NOT_FOUND, "not_found", "there is nothing at this address")
+
+
+def _not_allowed(calls: Mapping[str, Call]) -> Refused:
+    allowed = ", ".join(sorted(calls))
+    return Refused(
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        f"this address takes {allowed}",
+        headers={"Allow": allowed},
+    )

@@ -1,0 +1,211 @@
+"""
+The bodies of version 1, as gates send and get them.
+
+A change here is a change for every gate: see tests/conformance/api/.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Literal, Self
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from breakglass.errors import InvalidInput
+from breakglass.rules.decision import Reason
+from breakglass.rules.identifiers import IDENTIFIER_MAX, check_identifier, check_text
+from breakglass.states import DeployState
+
+_REST: Final = f"{{0,{IDENTIFIER_MAX - 1}}}$"
+WITH_SLASH: Final = f"^[A-Za-z0-9][A-Za-z0-9._/:@+-]{_REST}"
+WITHOUT_SLASH: Final = f"^[A-Za-z0-9][A-Za-z0-9._:@+-]{_REST}"
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """Marks text as an identifier: the domain checks it, the schema says how."""
+
+    field: str
+    slash: bool = True
+    empty: bool = False
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Adds the domain's own check after the type."""
+        return core_schema.no_info_after_validator_function(
+            self._check, handler(source)
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describes the alphabet, which JSON Schema counts as a pattern."""
+        pattern = WITH_SLASH if self.slash else WITHOUT_SLASH
+        described = handler(schema)
+        return {**described, "pattern": f"{pattern}|^$" if self.empty else pattern}
+
+    def _check(self, value: str) -> str:
+        if self.empty and not value:
+            return value
+        return check_identifier(value, field=self.field, slash=self.slash)
+
+
+def _check_actor(value: str) -> str:
+    if "\n" in value or "\t" in value:
+        raise InvalidInput("actor must be one line without tabs", field="actor")
+    return check_text(value, field="actor", minimum=0, maximum=IDENTIFIER_MAX)
+
+
+def _seconds(value: datetime) -> str:
+    """RFC 3339 in whole seconds, rounded down: a stated end is never late."""
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+Instant = Annotated[
+    datetime,
+    PlainSerializer(_seconds, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+GateName = Annotated[str, Identifier("gate", slash=False)]
+DeployId = Annotated[str, Identifier("deploy_id", slash=False)]
+
+
+class Wire(BaseModel):
+    """What goes over the wire: exact types, no unknown fields, never changed."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        json_schema_serialization_defaults_required=True,
+    )
+
+
+def _left_out(schema: dict[str, Any]) -> None:
+    """Empty stands for not stated; sent empty it is a gate's broken configuration."""
+    del schema["default"]
+
+
+class Asked(Wire):
+    """What every body may say: the gate's name, which must be the token's."""
+
+    gate: GateName = Field(
+        default="",
+        description="The gate's name. 403 when the token is another's.",
+        json_schema_extra=_left_out,
+    )
+
+
+class DecisionQuestion(Asked):
+    """May this deploy pass the gate?"""
+
+    service: Annotated[str, Identifier("service")]
+    deploy_id: DeployId = Field(
+        description="Names one deploy at this gate. Asked again, it is the same one."
+    )
+    branch: Annotated[str, Identifier("branch", empty=True)] = ""
+    artifact: Annotated[str, Identifier("artifact", empty=True)] = Field(
+        default="", description="sha256: and 64 hex digits, where a tier asks for it."
+    )
+    actor: Annotated[str, AfterValidator(_check_actor)] = Field(
+        default="",
+        max_length=IDENTIFIER_MAX,
+        description="Who or what deploys, for the record.",
+    )
+    dry_run: bool = Field(default=False, description="Answer, but write nothing.")
+
+
+class DeployPart(Wire):
+    """A deploy, as the portal knows it."""
+
+    id: str
+    state: DeployState
+
+
+class DecisionAnswer(Wire):
+    """What the gate must do. Every field is always there; null is not applicable."""
+
+    decision: Literal["enforce", "bypass"]
+    reason: Reason
+    bypass_id: str | None
+    expires_at: Instant | None
+    seconds_left: int | None
+    deploy: DeployPart | None
+    policy_version: int | None
+    decision_id: UUID
+    evaluated_at: Instant
+    dry_run: bool
+
+    @model_validator(mode="after")
+    def _bypass_is_whole(self) -> Self:
+        """The last guard: no bypass leaves without its ID, its end and its deploy."""
+        if self.decision == "enforce":
+            return self
+        whole = self.bypass_id and self.expires_at and self.seconds_left is not None
+        if not whole or (self.deploy is None and not self.dry_run):
+            msg = "a bypass without its ID, its end or its deploy"
+            raise ValueError(msg)
+        if self.expires_at is not None and self.expires_at <= self.evaluated_at:
+            msg = "a bypass at or after its end"
+            raise ValueError(msg)
+        return self
+
+
+class DeployReport(Asked):
+    """How a deploy ended."""
+
+    state: Literal["succeeded", "failed"]
+
+
+class DeployAnswer(Wire):
+    """The deploy as it stands after the report."""
+
+    deploy: DeployPart
+    bypass_id: str
+    admitted_at: Instant
+    ended_at: Instant | None
+
+
+class Heartbeat(Asked):
+    """The gate is alive, with this configuration."""
+
+    config_digest: Annotated[str, Identifier("config_digest", empty=True)] = Field(
+        default="",
+        description="A digest of the gate's own configuration; a change is a finding.",
+    )
+
+
+class HeartbeatAnswer(Wire):
+    """What the portal now knows about the gate."""
+
+    gate: str
+    seen_at: Instant
+    config_digest: str
+
+
+class ErrorPart(Wire):
+    """What was refused: a stable code, and words for people."""
+
+    code: str
+    detail: str
+    field: str | None = None
+
+
+class ErrorAnswer(Wire):
+    """Every answer that is not a success. It always means enforce."""
+
+    error: ErrorPart
+    decision: Literal["enforce"]

@@ -1,0 +1,19 @@
+"""Addresses under /api/. Anything else there is a refusal in JSON, never a page."""
+
+from django.urls import path, re_path
+
+from portal.api import decisions, deploys, documentation, gates
+from portal.api.edge import Endpoint, nothing_here
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+urlpatterns = [
+    path("v1/decisions", decisions.decide, name="api-decisions"),
+    path("v1/deploys/<str:deploy_id>", deploys.finish, name="api-deploy"),
+    path("v1/gates/heartbeat", gates.heartbeat, name="api-heartbeat"),
+    path("v1/openapi.json", documentation.openapi, name="api-openapi"),
+    path("docs", documentation.page, name="api-docs"),
+    re_path(
+        r"", Endpoint("none", dict.fromkeys(METHODS, nothing_here)), name="api-none"
+    ),
+]

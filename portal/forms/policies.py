@@ -1,0 +1,198 @@
+"""Policy drafts: tiers in fields that people can type, and in words to read."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from django import forms
+from django.db.models import QuerySet
+
+from breakglass.models import RoleGroup
+from breakglass.models import Tier as TierRow
+from breakglass.rules.tiers import Impact, Match, Requirement, Tier
+from breakglass.rules.window import in_words
+
+_NEED: Final = re.compile(r"(\d{1,3})\s+(?:from\s+)?([a-z0-9][a-z0-9_-]{0,49})")
+_MAX_LINES: Final = 50
+
+
+class LinesField(forms.CharField):
+    """A list of words, one a line."""
+
+    widget = forms.Textarea(attrs={"rows": 2, "cols": 26})
+
+    def prepare_value(self, value: Any) -> Any:
+        """Shows a stored list as lines."""
+        return "\n".join(value) if isinstance(value, list | tuple) else value
+
+    def clean(self, value: Any) -> list[str]:
+        """Returns the lines that are not empty."""
+        lines = [line.strip() for line in str(super().clean(value) or "").splitlines()]
+        if len(lines) > _MAX_LINES:
+            raise forms.ValidationError(f"At most {_MAX_LINES} lines.")
+        return [line for line in lines if line]
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compares lines with lines."""
+        return bool(super().has_changed(self.prepare_value(initial), data))
+
+
+class MinutesField(forms.IntegerField):
+    """Whole minutes to type, seconds to keep."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """Shows stored seconds as minutes; typed text stays as it is."""
+        return value // 60 if isinstance(value, int) else value
+
+    def clean(self, value: Any) -> int:
+        """Returns seconds."""
+        return int(super().clean(value)) * 60
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compares minutes with minutes."""
+        return bool(super().has_changed(self.prepare_value(initial), data))
+
+
+class MinutesListField(forms.CharField):
+    """Minutes separated by commas, seconds to keep: "15, 60, 240"."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """Shows stored seconds as minutes."""
+        if isinstance(value, list | tuple):
+            return ", ".join(str(seconds // 60) for seconds in value)
+        return value
+
+    def clean(self, value: Any) -> list[int]:
+        """Returns seconds, shortest first."""
+        words = re.split(r"[,;\s]+", str(super().clean(value) or "").strip())
+        if not all(re.fullmatch(r"\d{1,4}", word) for word in words):
+            raise forms.ValidationError("Write whole minutes, like 15, 60, 240.")
+        return sorted({int(word) * 60 for word in words})
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compares minutes with minutes."""
+        return bool(super().has_changed(self.prepare_value(initial), data))
+
+
+class TierForm(forms.ModelForm[TierRow]):
+    """One tier of a draft. `groups` (set by the admin) are the tenant's."""
+
+    groups: QuerySet[RoleGroup]
+
+    gates = LinesField(
+        required=False, help_text="One a line; * stays inside a segment."
+    )
+    services = LinesField(required=False)
+    branches = LinesField(required=False)
+    environments = LinesField(required=False)
+    data_classes = LinesField(required=False)
+    needs = LinesField(
+        label="Who must approve",
+        help_text='One requirement a line: "2 from designated-approvers".',
+    )
+    ttl_choices = MinutesListField(
+        label="Times offered", help_text="In minutes, separated by commas: 15, 60, 240."
+    )
+    pending_seconds = MinutesField(
+        label="Lapses after",
+        min_value=1,
+        help_text="Minutes until a request that nobody answers lapses.",
+    )
+    remind_seconds = MinutesField(
+        label="Reminds after",
+        min_value=1,
+        help_text="Minutes until approvers are told again.",
+    )
+
+    class Meta:
+        model = TierRow
+        fields = (
+            *("position", "slug", "name", "minimum_impact", "gates", "services"),
+            *("branches", "environments", "data_classes", "needs", "ttl_choices"),
+            *("pending_seconds", "remind_seconds", "max_deploys", "digest_required"),
+            *("max_active_per_service", "postmortem_days"),
+        )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            rows = self.instance.requirements.select_related("group")
+            self.initial["needs"] = [
+                f"{row.count} from {row.group.slug}" for row in rows
+            ]
+
+    def clean_needs(self) -> list[tuple[RoleGroup, int]]:
+        """Turns each line into a group of this tenant and a number of people."""
+        known = {group.slug: group for group in self.groups}
+        wanted: dict[str, int] = {}
+        for line in self.cleaned_data["needs"]:
+            found = _NEED.fullmatch(line.lower())
+            if found is None:
+                raise forms.ValidationError(
+                    'Write "%(count)s from group", not "%(line)s".',
+                    params={"count": 2, "line": line[:60]},
+                )
+            count, slug = int(found[1]), found[2]
+            if slug not in known:
+                offered = ", ".join(sorted(known)) or "none yet"
+                raise forms.ValidationError(
+                    "There is no group %(slug)s. Groups: %(offered)s.",
+                    params={"slug": slug, "offered": offered},
+                )
+            if count < 1:
+                raise forms.ValidationError("Require at least one person.")
+            if slug in wanted:
+                raise forms.ValidationError(
+                    "%(slug)s stands there twice: add the numbers up.",
+                    params={"slug": slug},
+                )
+            wanted[slug] = count
+        return [(known[slug], count) for slug, count in wanted.items()]
+
+
+def criteria_in_words(match: Match, *, otherwise: str = "Applies to the rest.") -> str:
+    """Returns when a tier applies, as one sentence; `otherwise` if it always does."""
+    listed: tuple[tuple[str, Sequence[str]], ...] = (
+        ("the gate is", match.gates),
+        ("the environment is", match.environments),
+        ("the data class is", match.data_classes),
+        ("the service is", match.services),
+        ("the branch is", match.branches),
+    )
+    parts = [f"{words} {_either(values)}" for words, values in listed if values]
+    if match.minimum_impact == Impact.HIGH:
+        parts.append("the impact is high")
+    return f"Applies when {' and '.join(parts)}." if parts else otherwise
+
+
+def needs_in_words(requirements: Iterable[Requirement]) -> str:
+    """Returns who must approve, as one sentence."""
+    parts = [f"{need.count} from {need.group}" for need in requirements]
+    return f"Needs {' and '.join(parts)}." if parts else "Nobody is named to approve."
+
+
+def terms_in_words(tier: Tier) -> str:
+    """Returns what is granted and owed, in short sentences."""
+    offered = [in_words(ttl) for ttl in tier.ttl_choices]
+    sentences = [f"Offers {_either(offered)}" if offered else "Offers no time yet"]
+    if tier.max_deploys:
+        sentences.append(f"At most {_count(tier.max_deploys, 'deploy')}")
+    if tier.digest_required:
+        sentences.append("The artefact digest is required")
+    if tier.max_active_per_service:
+        limit = _count(tier.max_active_per_service, "active grant")
+        sentences.append(f"At most {limit} per service")
+    sentences.append(f"Lapses after {in_words(tier.pending_for)}")
+    days = _count(tier.postmortem_days, "business day")
+    sentences.append(f"Post-mortem in {days}")
+    return ". ".join(sentences) + "."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _either(words: Sequence[str]) -> str:
+    if len(words) == 1:
+        return words[0]
+    return f"{', '.join(words[:-1])} or {words[-1]}"

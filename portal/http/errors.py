@@ -1,0 +1,87 @@
+"""The single place where domain errors become HTTP status codes."""
+
+from collections.abc import Callable
+from typing import Final
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+from django_htmx.http import reswap, retarget
+
+from breakglass.errors import (
+    BreakglassError,
+    Conflict,
+    NotFound,
+    NotPermitted,
+    PolicyViolation,
+    Unavailable,
+)
+from portal.http.htmx import wants_fragment
+
+_NOT_FOUND: Final = 404
+STATUS: Final[tuple[tuple[type[BreakglassError], int], ...]] = (
+    (NotFound, _NOT_FOUND),
+    (NotPermitted, 403),
+    (Conflict, 409),
+    (PolicyViolation, 422),
+    (Unavailable, 503),
+)
+HEADINGS: Final = {
+    403: "You may not do this",
+    404: "Page not found",
+    409: "This changed since you looked at it",
+    422: "This cannot be done",
+    503: "A part of breakglass does not answer",
+}
+
+
+def status_for(error: BreakglassError) -> int:
+    """Returns the status code of a domain error; 500 for one nobody mapped."""
+    return next((code for kind, code in STATUS if isinstance(error, kind)), 500)
+
+
+def sentence(text: object) -> str:
+    """Returns an error's words as a sentence: a capital first, a full stop last."""
+    words = str(text).strip()
+    if not words:
+        return ""
+    ends = "" if words[-1] in ".!?…" else "."
+    return f"{words[0].upper()}{words[1:]}{ends}"
+
+
+def answer(request: HttpRequest, error: BreakglassError) -> HttpResponse:
+    """Returns the error as JSON for the API, in `#flash` for htmx, else as a page."""
+    status = status_for(error)
+    if request.path.startswith("/api/"):
+        body = {"error": error.code, "detail": str(error), "decision": "enforce"}
+        return JsonResponse(body, status=status)
+    context = {
+        "status": status,
+        "heading": HEADINGS.get(status, "Something went wrong"),
+        # A 404 says the same for everything: what exists elsewhere is not told.
+        "detail": "" if status == _NOT_FOUND else sentence(error),
+    }
+    if wants_fragment(request):
+        part = render(request, "error.html#message", context, status=status)
+        patch_vary_headers(part, ["HX-Request"])
+        return reswap(retarget(part, "#flash"), "innerHTML")
+    return render(request, "error.html", context, status=status)
+
+
+class DomainErrorMiddleware:
+    """Turns a domain error that left a view into its answer."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Passes on; errors arrive in `process_exception`."""
+        return self.get_response(request)
+
+    def process_exception(
+        self, request: HttpRequest, exception: Exception
+    ) -> HttpResponse | None:
+        """Answers domain errors; every other one stays a 500."""
+        if isinstance(exception, BreakglassError):
+            return answer(request, exception)
+        return None

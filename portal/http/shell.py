@@ -1,0 +1,80 @@
+"""What every page's frame shows: tenant, counts, the red bar. Queried on use only."""
+
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Final
+
+from django.http import HttpRequest
+from guardian.shortcuts import get_perms
+
+from breakglass import clock
+from breakglass.models import Grant, Tenant, User
+from breakglass.queries import access, dashboard, inbox
+from portal.http import tenancy
+
+THEME_COOKIE: Final = "theme"
+THEMES: Final = ("auto", "light", "dark")
+_SECTIONS: Final = {"grant": "request", "stepup": "inbox"}
+
+
+class Shell:
+    """The frame of one page, for one person. Each property asks once, when used."""
+
+    def __init__(self, request: HttpRequest, user: User) -> None:
+        self._request = request
+        self._user = user
+
+    @cached_property
+    def now(self) -> datetime:
+        """The database's clock, which the countdowns start from."""
+        return clock.db_now()
+
+    @cached_property
+    def tenants(self) -> list[Tenant]:
+        """The tenants that this person may see."""
+        return list(access.tenants_of(user=self._user))
+
+    @cached_property
+    def tenant(self) -> Tenant | None:
+        """The address's tenant, else the one looked at last, else the first."""
+        match = self._request.resolver_match
+        named = (match.kwargs if match else {}).get("tenant_slug")
+        slug = named or self._request.session.get(tenancy.SESSION_KEY)
+        chosen = (tenant for tenant in self.tenants if tenant.slug == slug)
+        return next(chosen, self.tenants[0] if self.tenants else None)
+
+    @cached_property
+    def permissions(self) -> frozenset[str]:
+        """What this person may do on the current tenant (menu entries only)."""
+        if self.tenant is None:
+            return frozenset()
+        return frozenset(get_perms(self._user, self.tenant))
+
+    @cached_property
+    def inbox_count(self) -> int:
+        """How many requests wait for this person's decision."""
+        return inbox.waiting_count(user=self._user)
+
+    @cached_property
+    def in_force(self) -> list[Grant]:
+        """The bypasses in force in this person's tenants."""
+        return list(dashboard.in_force(user=self._user))
+
+    @property
+    def section(self) -> str:
+        """Which entry of the menu is the current one."""
+        match = self._request.resolver_match
+        name = (match.url_name if match else "") or ""
+        section = name.split("-")[0].removesuffix("s")
+        return _SECTIONS.get(section, section)
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """The context processor: `shell` is None for anonymous pages."""
+    theme = request.COOKIES.get(THEME_COOKIE, "auto")
+    user: User | None = getattr(request, "user", None)  # anonymous ones look alike
+    is_known = user is not None and user.is_authenticated
+    return {
+        "theme": theme if theme in THEMES else "auto",
+        "shell": Shell(request, user) if user is not None and is_known else None,
+    }

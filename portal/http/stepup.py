@@ -1,0 +1,102 @@
+"""
+From a stored decision to a signed approval, with a fresh sign-in in between.
+
+The decision waits as a draft intent, so nothing that was typed is lost. What comes
+out of signing is told as a message on the request's page.
+"""
+
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.urls import reverse
+
+from breakglass import clock
+from breakglass.errors import (
+    BreakglassError,
+    ReauthenticationRequired,
+    SigningFailed,
+)
+from breakglass.models import Intent, User
+from breakglass.models.signing import IntentKind
+from breakglass.services import approvals
+from breakglass.services.counting import Outcome
+from breakglass.states import IntentState
+from portal.http import accounts
+from portal.http.errors import sentence
+from portal.http.htmx import PageRequest, go
+
+BACK_TO_INBOX: Final = "inbox"
+
+
+def proceed(request: PageRequest, intent: Intent, *, back: str) -> HttpResponse:
+    """Signs at once after a fresh sign-in; else asks for one first."""
+    at = accounts.fresh_authentication(request)
+    if at is None:
+        return ask(request, intent, back=back)
+    return sign(request, intent, at, back=back)
+
+
+def ask(request: PageRequest, intent: Intent, *, back: str) -> HttpResponse:
+    """Sends the person to the sign-in page for this decision."""
+    query = {"intent": str(intent.public_id)}
+    if back == BACK_TO_INBOX:
+        query["back"] = back
+    return go(request, f"{reverse('stepup')}?{urlencode(query)}")
+
+
+def sign(
+    request: PageRequest, intent: Intent, at: datetime, *, back: str
+) -> HttpResponse:
+    """Signs and records the decision, and says what came of it."""
+    try:
+        outcome = approvals.confirm(
+            intent_id=intent.public_id, approver=request.user, authenticated_at=at
+        )
+    except ReauthenticationRequired:
+        return ask(request, intent, back=back)
+    except SigningFailed:
+        messages.error(
+            request,
+            "the signing service did not answer. Nothing was granted, and your "
+            "decision is kept: it is retried by itself.",
+        )
+    except BreakglassError as error:
+        messages.error(request, f"nothing was recorded. {sentence(error)}")
+    else:
+        messages.success(request, _words(outcome, request.user))
+    return go(request, page_of(intent, back=back))
+
+
+def page_of(intent: Intent, *, back: str = "") -> str:
+    """Returns where a decision leads back to: the inbox, or the request's page."""
+    if back == BACK_TO_INBOX:
+        return reverse("inbox")
+    bypass = intent.request
+    assert bypass is not None  # noqa: S101 - a constraint says so
+    return reverse("request-detail", args=[intent.tenant.slug, bypass.bypass_id])
+
+
+def unfinished(user: User) -> list[Intent]:
+    """Returns the person's decisions that wait for a sign-in or a signature."""
+    waiting = (IntentState.DRAFT, IntentState.COMMITTED, IntentState.SIGNED)
+    found = Intent.objects.filter(
+        signer=user, kind=IntentKind.APPROVAL, state__in=waiting
+    ).exclude(state=IntentState.DRAFT, expires_at__lte=clock.DbNow())
+    return list(
+        found.filter(request__state="pending", request__lapses_at__gt=clock.DbNow())
+        .select_related("tenant", "request__gate", "request__requester")
+        .order_by("-created_at")
+    )
+
+
+def _words(outcome: Outcome, person: User) -> str:
+    bypass = outcome.approval.request
+    said = f"{bypass.bypass_id} approved and signed as {person.email}."
+    if outcome.grant is not None:
+        until = f"{outcome.grant.expires_at:%H:%M} UTC"
+        return f"{said} {bypass.gate.name} is bypassed until {until}."
+    left = outcome.quorum.needed - outcome.quorum.filled
+    return f"{said} {left} more approval{'s' if left != 1 else ''} needed."

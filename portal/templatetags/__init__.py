@@ -1,0 +1,1 @@
+"""Template tags: words, icons, times. They format; they never query."""

@@ -1,0 +1,89 @@
+"""Every address of the portal (design.md section 11); clients rely on them."""
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+
+from portal.web import (
+    audit,
+    dashboard,
+    errors,
+    gates,
+    grants,
+    health,
+    inbox,
+    messages,
+    postmortems,
+    preferences,
+    requests,
+    stepup,
+)
+
+handler400 = errors.bad_request
+handler403 = errors.forbidden
+handler404 = errors.not_found
+handler500 = errors.server_error
+
+_TENANT = "t/<slug:tenant_slug>"
+_BYPASS = f"{_TENANT}/requests/<str:bypass_id>"
+
+shell_pages: list[URLPattern] = [
+    path("", dashboard.index, name="dashboard"),
+    path("live", dashboard.live, name="shell-live"),
+    path("preferences/theme", preferences.theme, name="preferences-theme"),
+    path("inbox", inbox.index, name="inbox"),
+    path(f"{_TENANT}/requests", requests.index, name="requests"),
+    path(f"{_TENANT}/requests/new", requests.new, name="request-new"),
+    path(f"{_TENANT}/requests/preview", requests.preview, name="request-preview"),
+    path(_BYPASS, requests.detail, name="request-detail"),
+    path(f"{_BYPASS}/approve", requests.approve, name="request-approve"),
+    path(f"{_BYPASS}/reject", requests.reject, name="request-reject"),
+    path(f"{_BYPASS}/withdraw", grants.withdraw, name="request-withdraw"),
+    path(f"{_BYPASS}/close", grants.close, name="grant-close"),
+    # Before allauth's own: it has another idea of when somebody is fresh (ux.md 2.1).
+    path("accounts/reauthenticate/", stepup.reauthenticate, name="stepup"),
+]
+
+# The record pages: audit, post-mortems, gates, messages.
+record_pages: list[URLPattern] = [
+    path(f"{_TENANT}/audit", audit.index, name="audit"),
+    path(f"{_TENANT}/audit/trust-config", audit.trust_config, name="audit-trust"),
+    path(f"{_TENANT}/audit/<int:seq>", audit.entry, name="audit-entry"),
+    path(f"{_TENANT}/audit/<int:seq>/bundle", audit.bundle, name="audit-bundle"),
+    path(f"{_TENANT}/audit/<int:seq>/body", audit.body, name="audit-body"),
+    path(f"{_TENANT}/postmortems", postmortems.index, name="postmortems"),
+    path(f"{_TENANT}/postmortems/<str:bypass_id>", postmortems.page, name="postmortem"),
+    path(
+        f"{_TENANT}/postmortems/<str:bypass_id>/preview",
+        postmortems.preview,
+        name="postmortem-preview",
+    ),
+    path(
+        f"{_TENANT}/postmortems/<str:bypass_id>/rows",
+        postmortems.more_rows,
+        name="postmortem-rows",
+    ),
+    path(f"{_TENANT}/gates", gates.index, name="gates"),
+    path(f"{_TENANT}/gates/<str:gate_slug>", gates.page, name="gate"),
+    path(f"{_TENANT}/gates/<str:gate_slug>/tokens", gates.issue, name="gate-token"),
+    path(
+        f"{_TENANT}/gates/<str:gate_slug>/tokens/<int:token_id>/revoke",
+        gates.revoke,
+        name="gate-token-revoke",
+    ),
+    path("outbox", messages.index, name="outbox"),
+]
+
+machine_pages: list[URLPattern] = [
+    path("healthz", health.alive, name="health-alive"),
+    path("readyz", health.ready, name="health-ready"),
+    path("metrics", health.metrics, name="health-metrics"),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    *shell_pages,
+    *record_pages,
+    *machine_pages,
+    path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+    path("api/", include("portal.api.urls")),
+]

@@ -1,0 +1,1 @@
+"""Pages: find the tenant, parse the form, call one service or query, answer."""

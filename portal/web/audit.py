@@ -1,0 +1,198 @@
+"""The audit browser: the log page by page, and one entry with its proofs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.views.decorators.http import require_GET
+
+from breakglass import clock
+from breakglass.errors import NotFound, NotPermitted, Unavailable
+from breakglass.models import AuditEntry, Bundle, Checkpoint, Tenant
+from breakglass.queries import access
+from breakglass.queries import audit as log
+from portal.forms.audit import AuditFilterForm
+from portal.http import tenancy
+from portal.http.htmx import PageRequest, render_page
+from portal.web import audit_checks, audit_words
+
+
+@login_required
+@require_GET
+def index(request: PageRequest, tenant_slug: str) -> HttpResponse:
+    """The log, newest first. Filters that do not parse are named, and show nothing."""
+    tenant = _readable(request, tenant_slug)
+    form = AuditFilterForm(request.GET)
+    valid = form.is_valid()
+    context = {
+        "tenant": tenant,
+        "form": form,
+        "actors": log.actors(tenant=tenant),
+        **_standing(tenant),
+    }
+    context |= _rows(context, form) if valid else {"rows": []}
+    status = 200 if valid else 422
+    return render_page(
+        request, "audit/index.html", context, fragment="rows", status=status
+    )
+
+
+@login_required
+@require_GET
+def entry(request: PageRequest, tenant_slug: str, seq: int) -> HttpResponse:
+    """One entry: what happened in words, what is proven, and the bytes themselves."""
+    tenant = _readable(request, tenant_slug)
+    found = log.entry(tenant=tenant, seq=seq)
+    head = log.head(tenant=tenant)
+    context = {
+        "tenant": tenant,
+        "entry": found,
+        "title": audit_words.sentence(found),
+        "facts": audit_words.facts(found),
+        "pretty": audit_checks.pretty(found),
+        "hash": bytes(found.entry_hash).hex(),
+        "next": seq + 1 if head is not None and head.seq > seq else None,
+        **_proof(tenant, found),
+    }
+    return render_page(request, "audit/entry.html", context)
+
+
+@login_required
+@require_GET
+def bundle(request: PageRequest, tenant_slug: str, seq: int) -> HttpResponse:
+    """The signature's exact bytes, as stock Sigstore tools read them."""
+    tenant = _readable(request, tenant_slug)
+    found = _bundle(log.entry(tenant=tenant, seq=seq))
+    name = f"{tenant.slug}-{seq}.sigstore.json"
+    return _download(bytes(found.bundle), name=name, kind="application/json")
+
+
+@login_required
+@require_GET
+def body(request: PageRequest, tenant_slug: str, seq: int) -> HttpResponse:
+    """The entry's exact bytes: RFC 8785 JSON, as they were hashed."""
+    tenant = _readable(request, tenant_slug)
+    found = log.entry(tenant=tenant, seq=seq)
+    name = f"{tenant.slug}-{seq}.json"
+    return _download(bytes(found.body), name=name, kind="application/json")
+
+
+@login_required
+@require_GET
+def trust_config(request: PageRequest, tenant_slug: str) -> HttpResponse:
+    """The trust config that a verifier elsewhere needs; it holds no secret."""
+    _readable(request, tenant_slug)
+    try:
+        raw = Path(settings.TRUST_CONFIG).read_bytes()
+        json.loads(raw)
+    except (OSError, ValueError) as error:
+        msg = "the trust config cannot be read here now"
+        raise Unavailable(msg) from error
+    return _download(raw, name="trust_config.json", kind="application/json")
+
+
+def _readable(request: PageRequest, slug: str) -> Tenant:
+    tenant = tenancy.of_request(request, slug)
+    if not access.may(user=request.user, permission="view_audit_log", on=tenant):
+        msg = f"the audit log of {tenant.slug} is for its auditors: ask for that role"
+        raise NotPermitted(msg)
+    return tenant
+
+
+def _rows(standing: dict[str, Any], form: AuditFilterForm) -> dict[str, Any]:
+    tenant, checkpoint = standing["tenant"], standing["checkpoint"]
+    page = log.page(
+        tenant=tenant,
+        filters=form.filters(),
+        before=form.cursor("before"),
+        after=form.cursor("after"),
+    )
+    return {
+        "rows": [_row(tenant, entry, checkpoint) for entry in page.rows],
+        "newer": form.address(after=page.newer) if page.newer is not None else "",
+        "older": form.address(before=page.older) if page.older is not None else "",
+    }
+
+
+def _row(
+    tenant: Tenant, entry: AuditEntry, checkpoint: Checkpoint | None
+) -> dict[str, Any]:
+    entry.tenant = tenant  # known already: no query a row
+    return {
+        "entry": entry,
+        "deed": audit_words.deed(entry),
+        "hash": bytes(entry.entry_hash).hex()[:8],
+        "badge": audit_checks.badge(entry=entry, checkpoint=checkpoint),
+        "signed": bool(audit_checks.names_bundle(entry)),
+    }
+
+
+def _standing(tenant: Tenant) -> dict[str, Any]:
+    """How long the log is, and how far a signed checkpoint reaches."""
+    head = log.head(tenant=tenant)
+    return {
+        "size": head.seq if head else 0,
+        "checkpoint": _checkpoint(tenant),
+        "now": clock.db_now(),
+    }
+
+
+def _checkpoint(tenant: Tenant) -> Checkpoint | None:
+    """The newest signed checkpoint; the one before while the newest waits."""
+    newest = log.latest_checkpoint(tenant=tenant)
+    before = newest.previous if newest is not None else None
+    if before is None or newest is None or audit_checks.is_signed(newest):
+        return newest
+    return before if audit_checks.is_signed(before) else newest
+
+
+def _proof(tenant: Tenant, found: AuditEntry) -> dict[str, Any]:
+    found.tenant = tenant
+    signed, previous = _signed(found), _previous(tenant, found)
+    lines = audit_checks.checks(
+        entry=found,
+        previous=previous,
+        bundle=signed,
+        checkpoint=_checkpoint(tenant),
+    )
+    return {
+        "checks": lines,
+        "failed": [line for line in lines if line.state == audit_checks.FAILED],
+        "signature": audit_checks.signature_of(signed) if signed else None,
+        "issuer": settings.SIGNING_ISSUER,
+        "previous": previous.seq if previous else None,
+    }
+
+
+def _previous(tenant: Tenant, found: AuditEntry) -> AuditEntry | None:
+    """A hole in the log is a finding on the page, not a page that is not found."""
+    try:
+        return log.entry(tenant=tenant, seq=found.seq - 1)
+    except NotFound:
+        return None
+
+
+def _signed(found: AuditEntry) -> Bundle | None:
+    """Bytes that do not parse name no bundle; the checks say what is wrong."""
+    try:
+        return log.bundle_of(entry=found)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _bundle(found: AuditEntry) -> Bundle:
+    signed = _signed(found)
+    if signed is None:
+        msg = "this entry carries no signature of its own"
+        raise NotFound(msg)
+    return signed
+
+
+def _download(raw: bytes, *, name: str, kind: str) -> HttpResponse:
+    response = HttpResponse(raw, content_type=kind)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["Cache-Control"] = "private, no-store"
+    return response

@@ -1,0 +1,123 @@
+"""An audit entry as a sentence and as a list of facts. Reads stored bytes only."""
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from breakglass.audit import events
+from breakglass.models import AuditEntry
+from breakglass.rules.window import in_words
+from portal.templatetags.words import event_look
+
+# What the facts of each event add up to. A fact that an old entry lacks makes the
+# sentence fall back to "who did what".
+_SENTENCES: Final[Mapping[str, str]] = {
+    events.REQUEST_OPENED: "{actor} asked to bypass {gate} for {service}, {ttl}",
+    events.REQUEST_APPROVED: "{actor} approved {bypass} for {ttl}",
+    events.REQUEST_REJECTED: "{actor} rejected {bypass}: {comment}",
+    events.REQUEST_WITHDRAWN: "{actor} withdrew {bypass}",
+    events.REQUEST_LAPSED: "{bypass} lapsed: nobody decided in time",
+    events.REQUEST_NOTIFIED: "The approvers of {bypass} were told",
+    events.REQUEST_ESCALATED: "{bypass} was escalated",
+    events.GRANT_ISSUED: "{bypass} opened {gate} for {service}, {ttl}",
+    events.GRANT_SIGNED: "{identity} signed the grant of {bypass}",
+    events.GRANT_EXPIRED: "{bypass} closed by itself at the end of its time",
+    events.GRANT_REVOKED: "{actor} closed {bypass} early: {reason}",
+    events.GATE_SNAPPED_BACK: "{gate} enforces again for {service} after {bypass}",
+    events.DEPLOY_ADMITTED: "{actor} let {deploy_id} of {service} through, {bypass}",
+    events.DEPLOY_FINISHED: "{actor} reported {deploy_id}: {state}",
+    events.DEPLOY_REVERTED: "{deploy_id} of {service} was reverted to enforcement",
+    events.DEPLOY_LOST: "Nobody reported how {deploy_id} of {service} ended",
+    events.POSTMORTEM_OPENED: "The post-mortem of {bypass} opened for {assignee}",
+    events.POSTMORTEM_SAVED: "{actor} saved the post-mortem of {bypass}",
+    events.POSTMORTEM_PUBLISHED: "{actor} published the post-mortem of {bypass}",
+    events.POSTMORTEM_OVERDUE: "The post-mortem of {bypass} by {assignee} is overdue",
+    events.POLICY_PUBLISHED: "{actor} published policy version {version}",
+    events.TENANT_CREATED: "{actor} created the tenant {name}",
+    events.TENANT_CHANGED: "{actor} changed the tenant {name}",
+    events.TEMPLATE_CHANGED: "{actor} changed the post-mortem template",
+    events.GATE_REGISTERED: "{actor} registered the gate {gate}",
+    events.GATE_CHANGED: "{actor} changed the gate {gate}",
+    events.GATE_CONFIG_CHANGED: "{gate} reported another configuration",
+    events.TOKEN_ISSUED: "{actor} issued the token {token}… of {gate}",
+    events.TOKEN_REVOKED: "{actor} revoked the token {token}… of {gate}",
+    events.ROLE_CREATED: "{actor} created the group {role}",
+    events.ROLE_CHANGED: "{actor} changed the group {role}",
+    events.ROLE_MEMBER_ADDED: "{actor} put {person} into {role}",
+    events.ROLE_MEMBER_REMOVED: "{actor} took {person} out of {role}",
+    events.PERSON_CHANGED: "{actor} {turned} the account of {person}",
+    events.IDENTITY_LINKED: "{actor} linked an identity to {person}",
+    events.CHANNEL_CHANGED: "{actor} changed the channel {name}",
+    events.EVIDENCE_EXPORTED: "{actor} exported evidence",
+    events.LOG_SEALED: "The log was sealed at entry {size}",
+}
+_SHOWN: Final = 240
+
+
+def sentence(entry: AuditEntry) -> str:
+    """Returns what happened, without a full stop: it is a heading as well."""
+    words = _words(entry)
+    try:
+        text = _SENTENCES[entry.event].format_map(words)
+    except KeyError:
+        text = f"{words['actor']} {event_look(entry.event).word} {words['bypass']}"
+    return _cut(text)
+
+
+def deed(entry: AuditEntry) -> str:
+    """Returns the sentence without its subject, for a list that names it anyway."""
+    return sentence(entry).removeprefix(f"{entry.actor} ")
+
+
+def facts(entry: AuditEntry) -> list[tuple[str, str]]:
+    """Returns every fact as a label and a text, in the order of the stored bytes."""
+    found = _body(entry).get("facts")
+    if not isinstance(found, dict):
+        return []
+    return [
+        (_label(name), _text(name, value))
+        for name, value in found.items()
+        if value not in ("", None, [], {})
+    ]
+
+
+def _words(entry: AuditEntry) -> dict[str, str]:
+    found = _body(entry).get("facts")
+    given = found if isinstance(found, dict) else {}
+    words = {name: _text(name, value) for name, value in given.items() if value != ""}
+    if "ttl_seconds" in words:
+        words["ttl"] = words["ttl_seconds"]
+    if "is_active" in given:
+        words["turned"] = "activated" if given["is_active"] else "deactivated"
+    return {**words, "actor": entry.actor, "bypass": entry.bypass_id}
+
+
+def _label(name: str) -> str:
+    words = name.removesuffix("_seconds").removesuffix("_sha256").replace("_", " ")
+    return f"{words[:1].upper()}{words[1:]}"
+
+
+def _text(name: str, value: Any) -> str:
+    """Lengths in words, lists in a line, yes and no; all else as it is stored."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) and name.endswith("_seconds"):
+        return in_words(timedelta(seconds=value))
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ", ".join(value)
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)
+
+
+def _body(entry: AuditEntry) -> dict[str, Any]:
+    try:
+        body = json.loads(bytes(entry.body))
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

@@ -1,0 +1,49 @@
+"""Sent messages: what went to whom, and what did not arrive."""
+
+from typing import Final
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.views.decorators.http import require_GET
+
+from breakglass import clock
+from breakglass.errors import NotPermitted
+from breakglass.models import Tenant, User
+from breakglass.queries import access
+from breakglass.queries import messages as queries
+from portal.http.htmx import PageRequest, render_page
+
+PER_PAGE: Final = 50
+_DIGITS: Final = 18  # a bigint has no more
+
+
+@login_required
+@require_GET
+def index(request: PageRequest) -> HttpResponse:
+    """The newest messages of the tenants that the person runs."""
+    tenants = _run_by(request.user)
+    text = request.GET.get("before", "")
+    known = text.isascii() and text.isdigit() and len(text) <= _DIGITS
+    before = int(text) if known else None
+    found = queries.sent(tenants=tenants, before=before, limit=PER_PAGE)
+    context = {
+        "tenants": tenants,
+        "now": clock.db_now(),
+        "rows": found,
+        "older": f"?before={found[-1].pk}" if len(found) == PER_PAGE else "",
+        "newer": "?" if before is not None else "",
+    }
+    return render_page(request, "messages/index.html", context, fragment="rows")
+
+
+def _run_by(user: User) -> list[Tenant]:
+    """Staff see messages of the tenants they belong to, others of those they run."""
+    tenants = [
+        tenant
+        for tenant in access.tenants_of(user=user)
+        if user.is_staff or access.may(user=user, permission="manage_tenant", on=tenant)
+    ]
+    if not tenants:
+        msg = "sent messages are for people who run a tenant: ask for that role"
+        raise NotPermitted(msg)
+    return tenants

@@ -1,0 +1,349 @@
+"""
+Makes `golden/*.json` from fixed inputs, through the real pure functions.
+
+Run `python -m tests.conformance.make_golden` only when a *new* event or version is
+added. A changed vector of an existing one means that old logs stop verifying: that
+needs a new version tag instead (style.md 4.8).
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+
+from breakglass.audit import chain, events
+from breakglass.signing import statements
+
+FOLDER = Path(__file__).parent / "golden"
+START = datetime(2026, 11, 22, 2, 26, 7, 250000, tzinfo=UTC)
+END = START + timedelta(minutes=15)
+TENANT = {"id": "0b0c3a53-5f6e-4b8c-9a51-9f2f5a0f7a01", "slug": "acme"}
+ONCALL = {
+    "kind": "user",
+    "id": "6a1d4d5e-0c1b-4f53-8f0e-0d7a7a2b9c11",
+    "name": "oncall@acme.example",
+}
+PEER = {
+    "kind": "user",
+    "id": "c2a9f5a4-7a0f-4b3c-8d26-1b0e2f3a4b5c",
+    "name": "peer@acme.example",
+}
+GATE = {"kind": "gate", "id": "prod-deploy", "name": "prod-deploy"}
+SCHEDULER = {"kind": "system", "id": "scheduler", "name": "scheduler"}
+OPERATOR = {"kind": "system", "id": "operator", "name": "operator at the shell"}
+BYPASS = "BG-7Q4MZK"
+WHY = "Checkout returns 5xx for a third of all users: «Zahlung» fällt aus \U0001f525."
+URL = "https://incidents.example/INC-771"
+POLICY_DIGEST = sha256(b"policy 7").hexdigest()
+APPROVAL_BUNDLE = sha256(b"the bundle of the approval").hexdigest()
+GRANT_BUNDLE = sha256(b"the bundle of the grant").hexdigest()
+TEXT_DIGEST = sha256(b"the text of the post-mortem").hexdigest()
+ISSUER = "https://breakglass.internal/oidc"
+PORTAL = "portal@breakglass.internal"
+OPENED, CLOSED = chain.timestamp(START), chain.timestamp(END)
+SCOPE = {"service": "checkout", "branch": "hotfix/oom", "artifact": ""}
+REQUEST = {
+    "type": statements.REQUEST_TYPE,
+    "bypass_id": BYPASS,
+    "tenant": TENANT,
+    "requester": ONCALL,
+    "gate": "prod-deploy",
+    "environment": "production",
+    "data_class": "",
+    **SCOPE,
+    "impact": "low",
+    "justification": WHY,
+    "incident_url": URL,
+    "ttl_seconds": 900,
+    "policy": {"version": 7, "digest": POLICY_DIGEST},
+    "tier": "low",
+    "renews": "",
+    "opened_at": OPENED,
+    "lapses_at": chain.timestamp(START + timedelta(hours=2)),
+}
+DIGEST = sha256(chain.canonical(REQUEST)).hexdigest()
+DEPLOY = {"deploy_id": "gha-8123-1", **SCOPE}
+ENDED = {**DEPLOY, "ended_at": CLOSED}
+TOLD = {"people": [PEER["name"]], "channels": ["#ops"]}
+THE_GATE = {
+    "gate": "prod-deploy",
+    "name": "Production deploys",
+    "environment": "production",
+    "data_class": "",
+    "is_active": True,
+}
+THE_ROLE = {
+    "role": "peers",
+    "name": "Peers",
+    "tenant_permissions": ["request_bypass", "view_tenant"],
+    "gate_permissions": ["request_gate_bypass", "view_gate"],
+}
+MEMBER = {"role": "peers", "person": PEER["name"], "id": PEER["id"]}
+THE_CLOSE = {"closed_at": CLOSED, "expires_at": CLOSED, "reason": ""}
+TOKEN = {"gate": "prod-deploy", "token": "bg_live_Ab3x"}
+TIER = {
+    "slug": "low",
+    "name": "Low impact",
+    "match": {
+        "minimum_impact": "",
+        "gates": [],
+        "services": [],
+        "branches": [],
+        "environments": [],
+        "data_classes": [],
+    },
+    "requirements": [{"group": "peers", "count": 1}],
+    "ttl_seconds": [900, 3600, 14400],
+    "pending_seconds": 7200,
+    "remind_seconds": 600,
+    "max_deploys": None,
+    "digest_required": False,
+    "max_active_per_service": None,
+    "postmortem_days": 5,
+}
+
+# event -> (actor, facts); what names a bypass is listed behind.
+ENTRIES = {
+    events.TENANT_CREATED: (OPERATOR, {"slug": "acme", "name": "Acme"}),
+    events.TENANT_CHANGED: (OPERATOR, {"name": "Acme Ltd", "is_active": True}),
+    events.TEMPLATE_CHANGED: (OPERATOR, {"required_headings": ["Summary"]}),
+    events.ROLE_CREATED: (OPERATOR, THE_ROLE),
+    events.ROLE_CHANGED: (OPERATOR, THE_ROLE),
+    events.ROLE_MEMBER_ADDED: (OPERATOR, MEMBER),
+    events.ROLE_MEMBER_REMOVED: (OPERATOR, MEMBER),
+    events.PERSON_CHANGED: (
+        OPERATOR,
+        {"person": PEER["name"], "id": PEER["id"], "is_active": False},
+    ),
+    events.IDENTITY_LINKED: (
+        OPERATOR,
+        {"person": PEER["name"], "issuer": ISSUER, "subject": "peer-1"},
+    ),
+    events.POLICY_PUBLISHED: (
+        OPERATOR,
+        {
+            "version": 7,
+            "digest": POLICY_DIGEST,
+            "note": "One peer is enough",
+            "policy": {"type": "breakglass/policy/v1", "version": 7, "tiers": [TIER]},
+        },
+    ),
+    events.GATE_REGISTERED: (OPERATOR, THE_GATE),
+    events.GATE_CHANGED: (OPERATOR, THE_GATE),
+    events.GATE_CONFIG_CHANGED: (
+        GATE,
+        {"gate": "prod-deploy", "before": "sha256:aa", "after": "sha256:bb"},
+    ),
+    events.TOKEN_ISSUED: (OPERATOR, TOKEN),
+    events.TOKEN_REVOKED: (OPERATOR, TOKEN),
+    events.CHANNEL_CHANGED: (
+        OPERATOR,
+        {"kind": "slack", "name": "#ops", "is_active": True},
+    ),
+    events.REQUEST_OPENED: (
+        ONCALL,
+        {
+            "digest": DIGEST,
+            "gate": "prod-deploy",
+            **SCOPE,
+            "impact": "low",
+            "justification": WHY,
+            "incident_url": URL,
+            "ttl_seconds": 900,
+            "tier": "low",
+            "policy_version": 7,
+            "lapses_at": REQUEST["lapses_at"],
+        },
+    ),
+    events.REQUEST_NOTIFIED: (SCHEDULER, TOLD),
+    events.REQUEST_ESCALATED: (SCHEDULER, TOLD),
+    events.REQUEST_WITHDRAWN: (ONCALL, {"withdrawn_at": OPENED}),
+    events.REQUEST_REJECTED: (PEER, {"digest": DIGEST, "comment": "Not now."}),
+    events.REQUEST_LAPSED: (SCHEDULER, {"lapsed_at": REQUEST["lapses_at"]}),
+    events.REQUEST_APPROVED: (
+        PEER,
+        {
+            "digest": DIGEST,
+            "ttl_seconds": 900,
+            "comment": "",
+            "bundle_sha256": APPROVAL_BUNDLE,
+            "identity": PEER["name"],
+            "issuer": ISSUER,
+            "log_index": 12,
+        },
+    ),
+    events.GRANT_ISSUED: (
+        PEER,
+        {
+            "digest": DIGEST,
+            "gate": "prod-deploy",
+            **SCOPE,
+            "justification": WHY,
+            "ttl_seconds": 900,
+            "starts_at": OPENED,
+            "expires_at": CLOSED,
+            "max_deploys": None,
+            "quorum": 1,
+            "approvers": [PEER["name"]],
+            "approval_bundles": [APPROVAL_BUNDLE],
+            "postmortem_due_at": chain.timestamp(END + timedelta(days=5)),
+        },
+    ),
+    events.GRANT_SIGNED: (
+        SCHEDULER,
+        {"bundle_sha256": GRANT_BUNDLE, "identity": PORTAL, "log_index": 13},
+    ),
+    events.DEPLOY_ADMITTED: (
+        GATE,
+        {
+            **DEPLOY,
+            "on_behalf_of": "ci@acme",
+            "admitted_at": OPENED,
+            "expires_at": CLOSED,
+        },
+    ),
+    events.DEPLOY_FINISHED: (GATE, {**ENDED, "state": "succeeded"}),
+    events.DEPLOY_LOST: (SCHEDULER, {**ENDED, "state": "unknown"}),
+    events.GRANT_REVOKED: (ONCALL, {**THE_CLOSE, "reason": "It works again."}),
+    events.GRANT_EXPIRED: (SCHEDULER, THE_CLOSE),
+    events.DEPLOY_REVERTED: (SCHEDULER, {**ENDED, "state": "reverted"}),
+    events.GATE_SNAPPED_BACK: (
+        SCHEDULER,
+        {"gate": "prod-deploy", "service": "checkout", "at": CLOSED},
+    ),
+    events.POSTMORTEM_OPENED: (
+        SCHEDULER,
+        {"assignee": ONCALL["name"], "due_at": CLOSED},
+    ),
+    events.POSTMORTEM_SAVED: (ONCALL, {"revision": 1, "body_sha256": TEXT_DIGEST}),
+    events.POSTMORTEM_OVERDUE: (
+        SCHEDULER,
+        {"due_at": CLOSED, "assignee": ONCALL["name"]},
+    ),
+    events.POSTMORTEM_PUBLISHED: (
+        ONCALL,
+        {"revision": 1, "body_sha256": TEXT_DIGEST, "action_items": ["Add an alarm"]},
+    ),
+    # Reserved: nothing writes it yet, so its facts are not settled.
+    events.EVIDENCE_EXPORTED: (PEER, {"size": 37}),
+    events.LOG_SEALED: (SCHEDULER, {"size": 37, "head": POLICY_DIGEST}),
+}
+_OF_A_BYPASS = ("request.", "grant.", "deploy.", "postmortem.", "gate.snapped_back")
+
+
+def main() -> None:
+    """Writes the three files."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, content in (
+        ("request", request()),
+        ("statements", all_statements()),
+        ("entries", entries()),
+    ):
+        text = json.dumps(content, indent=1, ensure_ascii=False)
+        (FOLDER / f"{name}.json").write_text(text + "\n")
+
+
+def request() -> dict[str, object]:
+    """The frozen body of a request, and the digest that approvers sign."""
+    raw = chain.canonical(REQUEST)
+    return {"content": REQUEST, "bytes": raw.decode(), "sha256": _hex(raw)}
+
+
+def entries() -> list[dict[str, object]]:
+    """One chain in which every event stands once."""
+    made: list[dict[str, object]] = []
+    prev = chain.GENESIS
+    for seq, (event, (actor, facts)) in enumerate(ENTRIES.items(), start=1):
+        content = {
+            "type": chain.TYPE,
+            "tenant": TENANT,
+            "seq": seq,
+            "prev": prev.hex(),
+            "at": chain.timestamp(START + timedelta(microseconds=seq)),
+            "event": event,
+            "actor": actor,
+            "bypass_id": BYPASS if event.startswith(_OF_A_BYPASS) else "",
+            "facts": facts,
+        }
+        raw = chain.canonical(content)
+        prev = chain.entry_hash(raw)
+        made.append({"content": content, "bytes": raw.decode(), "hash": prev.hex()})
+    return made
+
+
+def all_statements() -> dict[str, dict[str, object]]:
+    """The three kinds of statement, over the request and over a head."""
+    subject = {"bypass_id": BYPASS, "tenant": TENANT["id"]}
+    terms = {"max_deploys": None, "digest_required": False, "tier": "low"}
+    head = sha256(b"a head").hexdigest()
+    return {
+        "approval": _signed(
+            BYPASS,
+            DIGEST,
+            statements.APPROVAL_TYPE,
+            {
+                **subject,
+                **terms,
+                "verdict": "approve",
+                "approver": {"subject": PEER["id"], "email": PEER["name"]},
+                "ttl_seconds": 900,
+                "policy_version": 7,
+                "policy_digest": POLICY_DIGEST,
+                "comment_sha256": sha256(b"").hexdigest(),
+                "decided_at": OPENED,
+            },
+        ),
+        "grant": _signed(
+            BYPASS,
+            DIGEST,
+            statements.GRANT_TYPE,
+            {
+                **subject,
+                **terms,
+                "starts_at": OPENED,
+                "expires_at": CLOSED,
+                "policy_version": 7,
+                "approvals": [
+                    {
+                        "email": PEER["name"],
+                        "ttl_seconds": 900,
+                        "bundle_sha256": APPROVAL_BUNDLE,
+                    }
+                ],
+            },
+        ),
+        "checkpoint": _signed(
+            "acme/37",
+            head,
+            statements.CHECKPOINT_TYPE,
+            {
+                "tenant": TENANT["id"],
+                "slug": "acme",
+                "size": 37,
+                "head": head,
+                "previous_size": 0,
+                "previous_head": "",
+                "sealed_at": CLOSED,
+            },
+        ),
+    }
+
+
+def _signed(
+    name: str, digest: str, kind: str, predicate: dict[str, object]
+) -> dict[str, object]:
+    raw = statements.statement(
+        name=name,
+        sha256=bytes.fromhex(digest),
+        predicate_type=kind,
+        predicate=predicate,  # type: ignore[arg-type]  # plain JSON by construction
+    )
+    return {"content": json.loads(raw), "bytes": raw.decode(), "sha256": _hex(raw)}
+
+
+def _hex(raw: bytes) -> str:
+    return sha256(raw).hexdigest()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,301 @@
+"""
+The bytes that are hashed and signed, for ever: checked-in vectors, made by make_golden.
+
+A log of today has to verify in ten years. A failure here means that it would not.
+"""
+
+import hashlib
+import json
+
+import pytest
+
+from breakglass import clock
+from breakglass.actors import OPERATOR
+from breakglass.audit import chain, events, verify
+from breakglass.audit.verify import Report, StoredEntry
+from breakglass.models import AuditEntry, Intent
+from breakglass.models.signing import IntentKind
+from breakglass.services import (
+    approvals,
+    channels,
+    deploys,
+    gates,
+    people,
+    postmortems,
+    requests,
+    roles,
+    sealing,
+    signatures,
+    sweeps,
+    tenants,
+)
+from breakglass.services import grants as grant_services
+from breakglass.states import DeployState
+from tests import database, factories
+from tests.conformance import make_golden
+from tests.flows.services import steps
+
+GOLDEN = {
+    name: json.loads((make_golden.FOLDER / f"{name}.json").read_text())
+    for name in ("request", "statements", "entries")
+}
+ENTRIES = GOLDEN["entries"]
+VECTORS = [GOLDEN["request"], *GOLDEN["statements"].values(), *ENTRIES]
+
+
+def spelled(value):
+    """RFC 8785 for our subset (no floats), written down without the library."""
+    if isinstance(value, dict):
+        keys = sorted(value, key=lambda key: key.encode("utf-16-be"))
+        return "{" + ",".join(f"{spelled(k)}:{spelled(value[k])}" for k in keys) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(spelled, value)) + "]"
+    assert value is None or type(value) in (str, int, bool), "no floats in the log"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def test_the_code_still_makes_every_vector():
+    made = {
+        "request": make_golden.request(),
+        "statements": make_golden.all_statements(),
+        "entries": make_golden.entries(),
+    }
+
+    assert made == GOLDEN
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["bytes"][:40])
+def test_the_bytes_of_a_vector_are_canonical_by_an_independent_writer(vector):
+    assert spelled(vector["content"]) == vector["bytes"]
+    assert chain.canonical(vector["content"]) == vector["bytes"].encode()
+
+
+@pytest.mark.parametrize("vector", ENTRIES, ids=lambda vector: vector["content"]["event"])
+def test_the_hash_of_an_entry_is_that_of_an_independent_computation(vector):
+    raw = vector["bytes"].encode()
+
+    independent = hashlib.sha256(b"breakglass/audit-entry/v1\x0a" + raw).hexdigest()
+
+    assert chain.entry_hash(raw).hex() == vector["hash"] == independent
+
+
+def test_the_digest_of_a_request_is_the_plain_sha256_of_its_bytes():
+    vector = GOLDEN["request"]
+    digest = hashlib.sha256(vector["bytes"].encode()).hexdigest()
+
+    assert vector["sha256"] == digest
+    for kind in ("approval", "grant"):
+        subject = GOLDEN["statements"][kind]["content"]["subject"][0]
+        assert subject["digest"]["sha256"] == digest
+
+
+def test_the_vectors_hold_every_event_once_and_no_other():
+    assert sorted(v["content"]["event"] for v in ENTRIES) == sorted(events.ALL)
+
+
+def rows():
+    for vector in ENTRIES:
+        content = vector["content"]
+        yield StoredEntry(
+            seq=content["seq"],
+            body=vector["bytes"].encode(),
+            prev_hash=bytes.fromhex(content["prev"]),
+            entry_hash=bytes.fromhex(vector["hash"]),
+            at=make_golden.datetime.fromisoformat(content["at"]),
+            event=content["event"],
+            actor=content["actor"]["name"],
+            bypass_id=content["bypass_id"],
+        )
+
+
+def test_the_vectors_are_one_chain_that_verifies():
+    report = Report()
+
+    seen = list(
+        verify.walk(rows(), tenant_id=make_golden.TENANT["id"], report=report)
+    )
+
+    assert report.findings == []
+    assert seen[-1].seq == len(events.ALL)
+
+
+@pytest.fixture
+def signs_here(monkeypatch):
+    """Real signatures inside the test's transaction, see steps.sign_here."""
+    monkeypatch.setattr(
+        signatures, "fulfil", lambda *, intent: steps.sign_here(intent)
+    )
+
+
+@pytest.fixture
+def checkpoints(settings, tmp_path):
+    settings.CHECKPOINT_DIR = str(tmp_path)
+
+
+def shape(value):
+    """The keys of a body at every depth; what stands in a list counts once."""
+    if isinstance(value, dict):
+        return {key: shape(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [shape(value[0])] if value else []
+    return ""
+
+
+def live_through(acme, who, gate):
+    """One life of everything: administration, three requests, two grants."""
+    administer(acme, who, gate)
+    requests.withdraw(
+        tenant=acme,
+        bypass_id=factories.request(acme, who.oncall, gate).bypass_id,
+        requester=who.oncall,
+    )
+    refused = factories.request(acme, who.oncall, gate)
+    sweep()
+    database.advance(601)
+    sweep()  # nobody answered: escalated
+    approvals.reject(
+        tenant=acme,
+        bypass_id=refused.bypass_id,
+        approver=who.peer,
+        digest=refused.digest_hex,
+        comment="Not now.",
+    )
+    factories.request(acme, who.oncall, gate)
+    short = steps.grant(acme, who, gate)
+    for name in ("one", "two"):
+        assert steps.verdict(steps.ask(gate, name))[0] == "bypass"
+    deploys.finish(gate=gate, deploy_id="one", state=DeployState.SUCCEEDED)
+    grant_services.revoke(
+        tenant=acme,
+        bypass_id=short.request.bypass_id,
+        person=who.oncall,
+        reason="It works again.",
+    )
+    steps.grant(acme, who, gate, ttl=steps.QUARTER * 16)
+    steps.ask(gate, "three")
+    database.advance(4 * 3600 - 60)
+    write_up(acme, who.oncall, short.request.bypass_id)
+    database.advance(120)
+    sweep()
+    database.advance(30 * 24 * 3600)
+    sweep()
+
+
+def administer(acme, who, gate):
+    admin = who.admin.as_actor()
+    tenants.change(tenant=acme, actor=admin, name="Acme Ltd", is_active=True)
+    role = roles.create(
+        tenant=acme,
+        slug="extra",
+        name="Extra",
+        tenant_permissions=["view_tenant"],
+        gate_permissions=["view_gate"],
+        actor=admin,
+    )
+    roles.change(
+        role=role,
+        name="More",
+        tenant_permissions=["view_tenant"],
+        gate_permissions=["view_gate"],
+        actor=admin,
+    )
+    roles.add_member(role=role, user=who.auditor, actor=admin)
+    roles.remove_member(role=role, user=who.auditor, actor=admin)
+    people.deactivate(user=who.auditor, actor=OPERATOR)
+    people.link_identity(
+        user=who.senior, issuer="https://idp.example", subject="s-1", actor=OPERATOR
+    )
+    gates.change(
+        gate=gate,
+        actor=admin,
+        name="Deploys",
+        environment="",
+        data_class="",
+        is_active=True,
+    )
+    gates.issue_token(gate=gate, actor=admin)
+    gates.revoke_token(gate=gate, token_id=gate.tokens.get().pk, actor=admin)
+    for digest in ("sha256:aa", "sha256:bb"):
+        gates.heartbeat(gate=gate, config_digest=digest)
+    channels.save(
+        tenant=acme,
+        kind="slack",
+        name="#ops",
+        url="slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ",
+        is_active=False,
+        actor=admin,
+    )
+
+
+def write_up(acme, person, bypass_id):
+    body = "## Summary\nIt broke.\n## Why a bypass was needed\nSo.\n## What changes\nAll."
+    postmortems.save_draft(
+        tenant=acme,
+        bypass_id=bypass_id,
+        person=person,
+        body=body,
+        action_items=[postmortems.ActionItemInput("Add an alarm", "", is_done=False)],
+        no_action_reason="",
+        revision=0,
+    )
+    postmortems.publish(tenant=acme, bypass_id=bypass_id, person=person)
+
+
+def sweep():
+    """All of them, one by one: `run_all` would close the test's connection."""
+    for run in sweeps.SWEEPS.values():
+        run()
+
+
+def test_what_the_services_write_has_the_shape_of_its_vector(
+    acme, people, gate, signs_here, checkpoints
+):
+    live_through(acme, people, gate)
+    wanted = {v["content"]["event"]: shape(v["content"]) for v in ENTRIES}
+    written = {
+        row.event: shape(json.loads(bytes(row.body)))
+        for row in AuditEntry.objects.filter(tenant=acme).order_by("seq")
+    }
+
+    # The first lost deploy needs a grant longer than any: see test_a_lost_deploy.
+    assert set(wanted) - set(written) == {"evidence.exported", "deploy.lost"}
+    odd = {
+        event: (found, wanted[event])
+        for event, found in written.items()
+        if drop_lists(found) != drop_lists(wanted[event])
+    }
+    assert odd == {}
+
+
+def drop_lists(value):
+    """A list may be empty in one of the two; what it holds is compared elsewhere."""
+    if isinstance(value, dict):
+        return {key: drop_lists(inner) for key, inner in value.items()}
+    return "" if isinstance(value, list) else value
+
+
+def test_a_lost_deploy_has_the_shape_of_its_vector(acme, people, gate, settings):
+    settings.DEPLOY_REPORT_DEADLINE = steps.QUARTER / 3
+    steps.grant(acme, people, gate)
+    steps.ask(gate, "lost")
+    database.advance(301)
+    sweeps.SWEEPS["revert_deploys"]()
+
+    row = AuditEntry.objects.get(tenant=acme, event="deploy.lost")
+    vector = next(v for v in ENTRIES if v["content"]["event"] == "deploy.lost")
+    assert shape(json.loads(bytes(row.body))) == shape(vector["content"])
+
+
+def test_a_real_request_and_real_statements_have_the_shape_of_their_vectors(
+    acme, people, gate, checkpoints
+):
+    granted = steps.grant(acme, people, gate)
+    sealing.seal_due()
+
+    body = json.loads(bytes(granted.request.body))
+    assert shape(body) == shape(GOLDEN["request"]["content"])
+    for kind in IntentKind.values:
+        intent = Intent.objects.filter(tenant=acme, kind=kind).latest("pk")
+        made = json.loads(bytes(intent.statement))
+        assert shape(made) == shape(GOLDEN["statements"][kind]["content"]), kind
+    assert granted.starts_at <= clock.db_now()

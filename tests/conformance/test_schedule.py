@@ -1,0 +1,83 @@
+"""Beat runs every sweep there is, each is a task, and none minds running twice."""
+
+import pytest
+from django.conf import settings
+
+from breakglass import tasks
+from breakglass.models import AuditEntry, OutboxMessage
+from breakglass.services import signatures, sweeps
+from portal.celery import app
+from tests import database, factories
+from tests.flows.services import steps
+
+SCHEDULE = settings.CELERY_BEAT_SCHEDULE
+
+
+@pytest.mark.parametrize("name", SCHEDULE)
+def test_every_beat_entry_names_a_task_that_exists(name):
+    task = SCHEDULE[name]["task"]
+
+    assert app.tasks[task].name == f"breakglass.tasks.{name}"
+
+
+def test_every_sweep_is_scheduled_and_every_task_is_a_sweep():
+    named = {n for n in vars(tasks) if hasattr(getattr(tasks, n), "apply_async")}
+
+    assert set(SCHEDULE) == set(sweeps.SWEEPS) == named
+
+
+@pytest.mark.parametrize("name", SCHEDULE)
+def test_a_backlog_does_not_pile_up(name):
+    entry = SCHEDULE[name]
+
+    assert 1 <= entry["schedule"].total_seconds() <= entry["options"]["expires"]
+
+
+@pytest.mark.parametrize("name", SCHEDULE)
+def test_a_task_survives_its_worker_and_keeps_no_result(name):
+    task = app.tasks[f"breakglass.tasks.{name}"]
+
+    assert (task.acks_late, task.reject_on_worker_lost, task.ignore_result) == (
+        True,
+        True,
+        True,
+    )
+    assert app.conf.task_time_limit > app.conf.task_soft_time_limit > 0
+
+
+@pytest.fixture
+def busy(acme, people, gate, settings, tmp_path, monkeypatch):
+    """Something due for every sweep."""
+    settings.CHECKPOINT_DIR = str(tmp_path)
+    settings.DEPLOY_REPORT_DEADLINE = steps.QUARTER / 3
+    monkeypatch.setattr(signatures, "fulfil", lambda *, intent: steps.sign_here(intent))
+    steps.grant(acme, people, gate)
+    steps.ask(gate, "in-flight")
+    steps.grant(acme, people, gate, service="payments", ttl=steps.QUARTER * 16)
+    steps.ask(gate, "lost", service="payments")
+    waiting = factories.request(acme, people.oncall, gate, impact="high")
+    steps.commit(factories.intend(waiting, people.approver1), people.approver1)
+    factories.request(acme, people.oncall, gate)
+    database.advance(3000)
+    return acme
+
+
+def traces():
+    return AuditEntry.objects.count(), OutboxMessage.objects.count()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", SCHEDULE)
+def test_a_task_run_twice_does_its_work_once(busy, name):
+    task = app.tasks[f"breakglass.tasks.{name}"]
+    if name == "lapse_requests":
+        database.advance(7200)
+    if name == "remind_overdue":
+        database.advance(30 * 24 * 3600)
+    before = traces()
+    assert task() is None
+    once = traces()
+    task()
+
+    assert traces() == once
+    assert once != before, "there was nothing to do: this proves nothing"
