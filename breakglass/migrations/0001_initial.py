@@ -90,7 +90,7 @@ class Migration(migrations.Migration):
                 'ordering': ('tenant', 'slug'),
                 'permissions': (('view_gate', 'Sees the gate'), ('request_gate_bypass', 'Asks for a bypass of this gate'), ('manage_gate', "Makes and revokes the gate's tokens")),
                 'default_permissions': (),
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'slug'), name='gate_slug_once_per_tenant'), models.CheckConstraint(condition=models.Q(('slug__regex', '^[A-Za-z0-9][A-Za-z0-9._@+-]{0,199}$')), name='gate_slug_is_an_identifier')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'slug'), name='gate_slug_once_per_tenant'), models.CheckConstraint(condition=models.Q(('slug__regex', '^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,199}$')), name='gate_slug_is_an_identifier')],
             },
         ),
         migrations.CreateModel(
@@ -270,6 +270,7 @@ class Migration(migrations.Migration):
                 ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='postmortems', to='breakglass.tenant')),
             ],
             options={
+                'verbose_name': 'post-mortem',
                 'ordering': ('due_at', 'id'),
                 'default_permissions': (),
                 'indexes': [models.Index(fields=['tenant', 'state', 'due_at'], name='postmortem_due')],

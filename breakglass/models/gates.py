@@ -32,7 +32,9 @@ class Gate(models.Model):
                 fields=("tenant", "slug"), name="gate_slug_once_per_tenant"
             ),
             models.CheckConstraint(
-                condition=models.Q(slug__regex=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,199}$"),
+                condition=models.Q(
+                    slug__regex=r"^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,199}$"
+                ),
                 name="gate_slug_is_an_identifier",
             ),
         )

@@ -62,6 +62,7 @@ class PostMortem(models.Model):
     class Meta:
         ordering = ("due_at", "id")
         default_permissions = ()
+        verbose_name = "post-mortem"
         constraints = (
             models.CheckConstraint(
                 condition=Q(state__in=PostMortemState.values),

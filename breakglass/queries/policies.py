@@ -18,6 +18,16 @@ def current(*, tenant: Tenant) -> Policy | None:
     )
 
 
+def current_version(*, tenant: Tenant) -> int | None:
+    """Returns the number of the current version alone: what a decision answers."""
+    return (
+        Policy.objects.filter(tenant=tenant, state=PolicyState.PUBLISHED)
+        .order_by("-version")
+        .values_list("version", flat=True)
+        .first()
+    )
+
+
 def draft(*, tenant: Tenant) -> Policy | None:
     """Returns the tenant's draft, if one is being edited."""
     return Policy.objects.filter(tenant=tenant, state=PolicyState.DRAFT).first()

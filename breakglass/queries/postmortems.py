@@ -48,13 +48,14 @@ def due_of(*, tenants: Sequence[Tenant], now: datetime) -> list[PostMortem]:
 
 
 def listing(*, tenant: Tenant, user: User, tab: str, now: datetime) -> list[PostMortem]:
-    """Returns one tab: mine, overdue, or all; the newest 200, by deadline."""
-    rows = _rows().filter(tenant=tenant)
+    """Returns one tab by deadline: mine and overdue soonest first, all newest first."""
+    rows = _rows().filter(tenant=tenant).prefetch_related("action_items")
     if tab == "mine":
         rows = rows.filter(assignee=user).exclude(state=PostMortemState.PUBLISHED)
     elif tab == "overdue":
         rows = rows.filter(due_at__lte=now).exclude(state=PostMortemState.PUBLISHED)
-    return list(rows.order_by("-due_at")[:200])
+    soonest_first = "due_at" if tab in ("mine", "overdue") else "-due_at"
+    return list(rows.order_by(soonest_first)[:200])
 
 
 def for_bypass(*, tenant: Tenant, bypass_id: str) -> PostMortem:

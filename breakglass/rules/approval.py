@@ -104,8 +104,9 @@ def stricter_quorum(
     """
     Returns the quorum that decides: both requirement sets must each be met.
 
-    The one that is not met is returned (of two, the one that misses more, else
-    the pinned), so `met` is true only when both are (design.md section 12).
+    The one that is not met is returned (of two, the one that misses more), and of
+    two that are met the one that asked for more people; of equals the pinned. So
+    `met` is true only when both are (design.md section 12).
     """
     people = tuple(approvers)
     old = count_quorum(requirements=pinned, approvers=people, requester_id=requester_id)
@@ -114,7 +115,8 @@ def stricter_quorum(
     )
     if old.met != new.met:
         return new if old.met else old
-    return new if new.needed - new.filled > old.needed - old.filled else old
+    missing = (new.needed - new.filled, new.needed)
+    return new if missing > (old.needed - old.filled, old.needed) else old
 
 
 def _slots(*, requirements: Sequence[Requirement], most: int) -> list[str]:

@@ -17,7 +17,7 @@ from breakglass.queries import access, approvers
 from breakglass.queries.requests import may_decide
 from breakglass.rules.approval import Quorum, require_second_person
 from breakglass.services import grants, requests
-from breakglass.states import INTENT_MOVES, IntentState, RequestState
+from breakglass.states import INTENT_MOVES, IntentState, RequestState, require_move
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,12 @@ def _record_locked(*, intent: Intent, bundle: Bundle) -> Outcome:
         bundle=bundle,
         created_at=now,
     )
-    intent.state = IntentState.RECORDED
+    intent.state = require_move(
+        INTENT_MOVES,
+        current=IntentState(intent.state),
+        to=IntentState.RECORDED,
+        what="decision",
+    )
     intent.save(update_fields=["state"])
     _append(bypass=bypass, approval=approval, bundle=bundle)
     reached = approvers.quorum(bypass=bypass)

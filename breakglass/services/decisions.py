@@ -5,6 +5,7 @@ Answer a gate: enforce or bypass.
 before its answer leaves. Whatever goes wrong raises, and the edge answers enforce.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -42,7 +43,9 @@ def decide(
     was judged by the database's clock after the grant's lock and again after the
     commit. `enforce` writes nothing, unless a known deploy has to be reverted.
     """
-    decision, deploy, now = _evaluate(gate=gate, question=question)
+    deploy = grant_queries.known_deploy(gate=gate, deploy_id=question.deploy_id)
+    open_ones = grant_queries.candidates(gate=gate, service=question.scope.service)
+    decision, now = _judge(question=question, deploy=deploy, grants=open_ones)
     if dry_run or (decision.verdict == rules.Verdict.ENFORCE and not decision.reverts):
         return _answer(gate=gate, decision=decision, deploy=deploy, now=now)
     try:
@@ -68,39 +71,39 @@ def _settle(*, gate: Gate, question: rules.Question, actor: str) -> Answer:
 def _decide_locked(
     *, gate: Gate, question: rules.Question, actor: str
 ) -> tuple[rules.Decision, Deploy | None, datetime]:
-    """Locks the grants in question, looks again, and writes what the answer owes."""
+    """
+    Locks the grants in question, looks again, and writes what the answer owes.
+
+    Only locked grants are looked at: one that is issued meanwhile answers the gate's
+    next question.
+    """
     known = grant_queries.known_deploy(gate=gate, deploy_id=question.deploy_id)
-    ids = {known.grant_id} if known else set()
-    ids |= {
-        grant.pk
-        for grant in grant_queries.candidates(gate=gate, service=question.scope.service)
-    }
+    open_ones = grant_queries.candidates(gate=gate, service=question.scope.service)
+    ids = {grant.pk for grant in open_ones} | ({known.grant_id} if known else set())
     locked = {pk: access.lock_grant(pk=pk) for pk in sorted(ids)}
-    decision, deploy, now = _evaluate(gate=gate, question=question)
+    deploy = grant_queries.known_deploy(gate=gate, deploy_id=question.deploy_id)
+    decision, now = _judge(
+        question=question, deploy=deploy, grants=list(locked.values())
+    )
     if decision.reverts and deploy is not None:
         deploys.revert(grant=locked[deploy.grant_id], now=now)
         deploy.refresh_from_db()
     elif decision.admits:
-        grant = next(
-            g for g in locked.values() if g.request.bypass_id == decision.bypass_id
-        )
+        by_id = {grant.request.bypass_id: grant for grant in locked.values()}
+        grant = by_id[decision.bypass_id]
         deploy = _admit(grant=grant, question=question, actor=actor, now=now)
     return decision, deploy, now
 
 
-def _evaluate(
-    *, gate: Gate, question: rules.Question
-) -> tuple[rules.Decision, Deploy | None, datetime]:
-    """Reads rows, then the clock, then decides: the clock comes last."""
-    deploy = grant_queries.known_deploy(gate=gate, deploy_id=question.deploy_id)
-    views = [
-        grant_queries.grant_view(grant=grant)
-        for grant in grant_queries.candidates(gate=gate, service=question.scope.service)
-    ]
+def _judge(
+    *, question: rules.Question, deploy: Deploy | None, grants: Sequence[Grant]
+) -> tuple[rules.Decision, datetime]:
+    """Decides on what was read; the clock is read last."""
+    views = [grant_queries.grant_view(grant=grant) for grant in grants]
     known = grant_queries.deploy_view(deploy=deploy) if deploy else None
     now = clock.db_now()
     decided = rules.decide(question=question, grants=views, deploy=known, now=now)
-    return decided, deploy, now
+    return decided, now
 
 
 def _admit(
@@ -140,11 +143,10 @@ def _admit(
 def _answer(
     *, gate: Gate, decision: rules.Decision, deploy: Deploy | None, now: datetime
 ) -> Answer:
-    policy = policies.current(tenant=gate.tenant)
     return Answer(
         decision=decision,
         deploy=deploy,
-        policy_version=policy.version if policy else None,
+        policy_version=policies.current_version(tenant=gate.tenant),
         evaluated_at=now,
         decision_id=uuid4(),
     )

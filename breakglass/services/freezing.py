@@ -9,10 +9,10 @@ from uuid import UUID
 
 from breakglass import clock
 from breakglass.audit import chain
-from breakglass.errors import Conflict
+from breakglass.errors import Conflict, InvalidInput
 from breakglass.models import BypassRequest, Gate, Policy, Tenant, Tier, User
 from breakglass.queries import access
-from breakglass.rules.identifiers import BYPASS_ID_ALPHABET
+from breakglass.rules.identifiers import BYPASS_ID_ALPHABET, is_bypass_id
 from breakglass.signing.statements import REQUEST_TYPE
 
 _ID_LENGTH: Final = 6
@@ -55,20 +55,8 @@ def freeze(
     renewed = _renewed(tenant=tenant, bypass_id=wish.renews)
     body = chain.canonical(
         {
-            "type": REQUEST_TYPE,
+            **_asked(tenant=tenant, gate=gate, requester=requester, wish=wish),
             "bypass_id": bypass_id,
-            "tenant": {"id": str(tenant.public_id), "slug": tenant.slug},
-            "requester": dict(requester.as_actor().facts()),
-            "gate": gate.slug,
-            "environment": gate.environment,
-            "data_class": gate.data_class,
-            "service": wish.service,
-            "branch": wish.branch,
-            "artifact": wish.artifact,
-            "impact": wish.impact,
-            "justification": wish.justification,
-            "incident_url": wish.incident_url,
-            "ttl_seconds": int(wish.ttl.total_seconds()),
             "policy": {
                 "version": policy.version,
                 "digest": bytes(policy.digest or b"").hex(),
@@ -102,9 +90,33 @@ def freeze(
     )
 
 
+def _asked(
+    *, tenant: Tenant, gate: Gate, requester: User, wish: RequestWish
+) -> dict[str, object]:
+    """Returns who asks for what, in the words of the frozen body."""
+    return {
+        "type": REQUEST_TYPE,
+        "tenant": {"id": str(tenant.public_id), "slug": tenant.slug},
+        "requester": dict(requester.as_actor().facts()),
+        "gate": gate.slug,
+        "environment": gate.environment,
+        "data_class": gate.data_class,
+        "service": wish.service,
+        "branch": wish.branch,
+        "artifact": wish.artifact,
+        "impact": wish.impact,
+        "justification": wish.justification,
+        "incident_url": wish.incident_url,
+        "ttl_seconds": int(wish.ttl.total_seconds()),
+    }
+
+
 def _renewed(*, tenant: Tenant, bypass_id: str) -> BypassRequest | None:
     if not bypass_id:
         return None
+    if not is_bypass_id(bypass_id):
+        msg = "The request that this one follows is named like BG-7Q4MZK"
+        raise InvalidInput(msg, field="renews")
     return access.request_for(tenant=tenant, bypass_id=bypass_id)
 
 

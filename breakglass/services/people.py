@@ -45,6 +45,9 @@ def create(
     if len(email) > EMAIL_MAX:
         msg = f"email is longer than {EMAIL_MAX} characters"
         raise InvalidInput(msg, field="email")
+    if kind not in UserKind.values:
+        msg = "an account is human or machine"
+        raise InvalidInput(msg, field="kind")
     now = clock.db_now()
     try:
         with transaction.atomic():

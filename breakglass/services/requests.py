@@ -9,7 +9,7 @@ from django.db import transaction
 from breakglass import clock, outbox
 from breakglass.actors import SCHEDULER
 from breakglass.audit import chain, events, ledger
-from breakglass.errors import InvalidInput, NotPermitted, PolicyViolation
+from breakglass.errors import Conflict, InvalidInput, NotPermitted, PolicyViolation
 from breakglass.models import BypassRequest, Gate, Policy, Tenant, Tier, User
 from breakglass.queries import access, policies
 from breakglass.rules import eligibility, tiers, window
@@ -70,6 +70,9 @@ def withdraw(*, tenant: Tenant, bypass_id: str, requester: User) -> BypassReques
     if bypass.requester_id != requester.pk:
         msg = "only the person who asked can withdraw a request"
         raise NotPermitted(msg)
+    if bypass.state == RequestState.PENDING and now >= bypass.lapses_at:
+        msg = "this request has lapsed already"
+        raise Conflict(msg)
     end(bypass=bypass, state=RequestState.WITHDRAWN, person=requester)
     ledger.append(
         tenant=tenant,

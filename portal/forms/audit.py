@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 
 from django import forms
 
-from breakglass.audit import events
 from breakglass.queries.audit import Filters
 from portal.templatetags import words
 
@@ -14,7 +13,7 @@ _LARGEST: Final = 2**63 - 1
 
 
 def _choices() -> list[tuple[str, str]]:
-    listed = [(event, words.event_look(event).word) for event in sorted(events.ALL)]
+    listed = [(event, look.word) for event, look in sorted(words.EVENTS.items())]
     return [("", "Anything"), *listed]
 
 

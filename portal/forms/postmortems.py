@@ -8,7 +8,6 @@ from django import forms
 from django.http import QueryDict
 
 from breakglass.models import PostMortem
-from breakglass.services.postmortems import ActionItemInput
 
 MAX_ITEMS: Final = 50
 _ROW: Final = re.compile(r"items-(\d{1,3})-(?:text|owner|is_done)")
@@ -126,17 +125,13 @@ class Editor:
         revision: int | None = self.form.cleaned_data.get("revision")
         return default if revision is None else revision
 
-    def action_items(self) -> list[ActionItemInput]:
-        """Returns the rows that say something, in order."""
+    def action_items(self) -> list[tuple[str, str, bool]]:
+        """Returns the rows that say something, in order: text, owner, done."""
         rows: list[Mapping[str, Any]] = [
             row.cleaned_data for row in self.items if row.cleaned_data
         ]
         return [
-            ActionItemInput(
-                text=row["text"].strip(),
-                owner=row["owner"].strip(),
-                is_done=row["is_done"],
-            )
+            (row["text"].strip(), row["owner"].strip(), row["is_done"])
             for row in rows
             if row["text"].strip()
         ]

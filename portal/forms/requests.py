@@ -17,6 +17,7 @@ from portal.http.errors import sentence
 JUSTIFICATION_MINIMUM: Final = 10
 JUSTIFICATION_MAXIMUM: Final = 2000
 _MINUTE: Final = timedelta(minutes=1)
+_SENSIBLE: Final = timedelta(minutes=15)  # less is for drills and tests
 _PLAIN: Final = {
     "class": "form-control",
     "autocapitalize": "none",
@@ -130,15 +131,20 @@ class RequestForm(forms.Form):
         self._field("gate").choices = [("", "Choose a gate"), *listed]
 
     def offer(self, lengths: Sequence[timedelta]) -> None:
-        """Sets the lengths to choose from; the shortest is checked at first."""
-        choices = length_choices(sorted(lengths))
+        """Sets the lengths to choose from; the shortest sensible one is checked."""
+        ordered = sorted(lengths)
+        choices = length_choices(ordered)
         self._field("ttl").choices = choices
         offered = [value for value, _ in choices]
-        if choices and str(self.initial.get("ttl")) not in offered:
-            self.initial["ttl"] = choices[0][0]
-        if self.is_bound and self.data.get("ttl") not in offered and choices:
-            # Another tier has other lengths: offer its shortest, not none at all.
-            self.data = {**self._plain(), "ttl": choices[0][0]}
+        if not offered:
+            return
+        sensible = [length for length in ordered if length >= _SENSIBLE]
+        first = str(minutes(sensible[0] if sensible else ordered[-1]))
+        if str(self.initial.get("ttl")) not in offered:
+            self.initial["ttl"] = first
+        if self.is_bound and self.data.get("ttl") not in offered:
+            # Another tier has other lengths: offer one of its own, not none at all.
+            self.data = {**self._plain(), "ttl": first}
 
     def clean_service(self) -> str:
         """Checks the alphabet; nothing is folded."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 import bootstrap_wrapper
 import django_stubs_ext
 import structlog
+import structlog.tracebacks
 from csp.constants import NONE, SELF
 
 from portal.settings.databases import database
@@ -60,7 +61,7 @@ CHECKPOINT_DIR: str = env.str("BREAKGLASS_CHECKPOINT_DIR", str(VAR_DIR / "checkp
 STEP_UP_MAX_AGE: Final = timedelta(minutes=5)
 OPEN_REQUEST_LIMIT: int = env.int("BREAKGLASS_OPEN_REQUEST_LIMIT", 5)
 DEPLOY_REPORT_DEADLINE: Final = timedelta(
-    minutes=env.int("BREAKGLASS_DEPLOY_REPORT_MINUTES", 240)
+    minutes=env.int("BREAKGLASS_DEPLOY_REPORT_MINUTES", 60)
 )
 
 INSTALLED_APPS = [
@@ -91,6 +92,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "portal.http.logs.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "portal.api.front.GateFrontMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "portal.middleware.HeadersMiddleware",
@@ -139,7 +141,7 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
-ACCOUNT_RATE_LIMITS: dict[str, str] = {"login_failed": "10/m/ip,5/5m/key"}
+ACCOUNT_RATE_LIMITS: dict[str, str] | bool = {"login_failed": "10/m/ip,5/5m/key"}
 ACCOUNT_SESSION_REMEMBER = False
 SOCIALACCOUNT_LOGIN_ON_GET = True
 SOCIALACCOUNT_AUTO_SIGNUP = True
@@ -274,7 +276,10 @@ LOGGING: dict[str, Any] = {
             "foreign_pre_chain": _SHARED,
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.dict_tracebacks,
+                # Never local variables: they hold tokens, reasons and bundles.
+                structlog.processors.ExceptionRenderer(
+                    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+                ),
                 structlog.processors.JSONRenderer(),
             ],
         }

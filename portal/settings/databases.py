@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 # Waits are bounded on the server's side: a hung query or lock must not hang the door.
+CONNECT_SECONDS = 3
 LIMITS = " ".join(
     f"-c {name}={value}"
     for name, value in {
@@ -35,5 +36,10 @@ def database(url: str, *, application: str, limits: str = LIMITS) -> dict[str, A
         "PORT": str(parts.port or query.pop("port", "")),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"application_name": application, "options": limits, **query},
+        "OPTIONS": {
+            "application_name": application,
+            "connect_timeout": CONNECT_SECONDS,
+            "options": limits,
+            **query,
+        },
     }

@@ -15,9 +15,8 @@ from breakglass.models import AuditEntry, Bundle, Checkpoint, Tenant
 from breakglass.queries import access
 from breakglass.queries import audit as log
 from portal.forms.audit import AuditFilterForm
-from portal.http import tenancy
+from portal.http import audit_checks, audit_words, tenancy
 from portal.http.htmx import PageRequest, render_page
-from portal.web import audit_checks, audit_words
 
 
 @login_required

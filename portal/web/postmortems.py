@@ -18,10 +18,9 @@ from breakglass.rules import postmortem as rules
 from breakglass.services import postmortems
 from breakglass.states import PostMortemState
 from portal.forms.postmortems import Editor
-from portal.http import tenancy
+from portal.http import markdown, tenancy
 from portal.http.errors import sentence
 from portal.http.htmx import PageRequest, go, render_page
-from portal.web import markdown
 
 TABS: Final = (("mine", "Mine"), ("overdue", "Overdue"), ("all", "All"))
 
@@ -116,7 +115,10 @@ def _store(
         **words,
         person=request.user,
         body=editor.form.cleaned_data["body"],
-        action_items=editor.action_items(),
+        action_items=[
+            postmortems.ActionItemInput(text=text, owner=owner, is_done=is_done)
+            for text, owner, is_done in editor.action_items()
+        ],
         no_action_reason=editor.form.cleaned_data["no_action_reason"],
         revision=editor.revision(default=found.revision),
     )

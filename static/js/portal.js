@@ -76,11 +76,12 @@
     const count = Number(found.dataset.inboxCount);
     for (const el of $$(".js-inbox-count")) { el.textContent = count; el.hidden = !count; }
   }
+  let told = "";
   body.addEventListener("htmx:afterSettle", (event) => {
     times(); countdown(); counts(); watch();
     if (event.detail.xhr?.status === 422) errors(event.detail.target?.isConnected ? event.detail.target : document);
-    const said = $("[data-say]", event.detail.elt);
-    if (said) say(said.dataset.say);
+    const elt = event.detail.elt, news = elt.matches("[data-say]") ? elt : $("[data-say]", elt);
+    if (news && !(news.closest("[data-live]") && news.dataset.say === told)) say(told = news.dataset.say);
   });
 
   // 5. Errors: the server's words go to #flash; a lost line is said once, above the page.
@@ -181,7 +182,8 @@
     }
   });
 
-  times(); countdown(); counts(); watch(); errors();
+  // After htmx has looked at the page: a restored draft asks for its preview.
+  addEventListener("DOMContentLoaded", () => { times(); countdown(); counts(); watch(); errors(); });
   setInterval(() => { countdown(); poll(); }, 1000);
   setInterval(ages, 15000);
 })();

@@ -66,7 +66,7 @@ def verified(settings, tmp_path):
     def _verified(*, bundle, identity, issuer=None, subject):
         file = tmp_path / "evidence.sigstore.json"
         file.write_bytes(bundle)
-        run = subprocess.run(
+        run = subprocess.run(  # noqa: S603 - the wheel's own command
             [
                 str(CLI),
                 "--trust-config",
@@ -117,9 +117,7 @@ def test_the_stock_command_verifies_the_frozen_request_as_a_file(
     file.write_bytes(evidence.body)
     one = evidence.approval
 
-    good, said = verified(
-        bundle=one.bundle, identity=one.identity, subject=str(file)
-    )
+    good, said = verified(bundle=one.bundle, identity=one.identity, subject=str(file))
 
     assert good, said
 

@@ -70,7 +70,9 @@ def test_the_bytes_of_a_vector_are_canonical_by_an_independent_writer(vector):
     assert chain.canonical(vector["content"]) == vector["bytes"].encode()
 
 
-@pytest.mark.parametrize("vector", ENTRIES, ids=lambda vector: vector["content"]["event"])
+@pytest.mark.parametrize(
+    "vector", ENTRIES, ids=lambda vector: vector["content"]["event"]
+)
 def test_the_hash_of_an_entry_is_that_of_an_independent_computation(vector):
     raw = vector["bytes"].encode()
 
@@ -111,9 +113,7 @@ def rows():
 def test_the_vectors_are_one_chain_that_verifies():
     report = Report()
 
-    seen = list(
-        verify.walk(rows(), tenant_id=make_golden.TENANT["id"], report=report)
-    )
+    seen = list(verify.walk(rows(), tenant_id=make_golden.TENANT["id"], report=report))
 
     assert report.findings == []
     assert seen[-1].seq == len(events.ALL)
@@ -122,9 +122,7 @@ def test_the_vectors_are_one_chain_that_verifies():
 @pytest.fixture
 def signs_here(monkeypatch):
     """Real signatures inside the test's transaction, see steps.sign_here."""
-    monkeypatch.setattr(
-        signatures, "fulfil", lambda *, intent: steps.sign_here(intent)
-    )
+    monkeypatch.setattr(signatures, "fulfil", lambda *, intent: steps.sign_here(intent))
 
 
 @pytest.fixture
@@ -228,7 +226,9 @@ def administer(acme, who, gate):
 
 
 def write_up(acme, person, bypass_id):
-    body = "## Summary\nIt broke.\n## Why a bypass was needed\nSo.\n## What changes\nAll."
+    body = (
+        "## Summary\nIt broke.\n## Why a bypass was needed\nSo.\n## What changes\nAll."
+    )
     postmortems.save_draft(
         tenant=acme,
         bypass_id=bypass_id,

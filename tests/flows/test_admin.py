@@ -10,7 +10,6 @@ from breakglass.models import (
     Policy,
     RoleGroup,
     Tenant,
-    Tier,
     User,
 )
 from breakglass.services import policies
@@ -44,15 +43,17 @@ def last(event):
     return AuditEntry.objects.filter(event=event).latest("seq")
 
 
-@pytest.mark.parametrize("model", MODELS)
 def test_an_operator_of_another_tenant_sees_nothing_of_acme(
-    client_for, charlie, acme, pending_request, database_gate, model
+    client_for, charlie, acme, pending_request, database_gate
 ):
     outsider = client_for(charlie)
-    page = text(outsider.get(at(model)))
-    assert "acme" not in page.lower().replace("acme.example", "acme.example")
-    for path in (f"{at(model)}?tenant__id__exact={acme.pk}", f"{at(model)}?q=checkout"):
-        assert pending_request.bypass_id not in text(outsider.get(path, follow=True))
+    for model in MODELS:
+        page = text(outsider.get(at(model)))
+        assert "acme" not in page.lower(), model
+        assert "db-migrate" not in page, model
+        for query in (f"tenant__id__exact={acme.pk}", "q=checkout"):
+            page = text(outsider.get(f"{at(model)}?{query}", follow=True))
+            assert pending_request.bypass_id not in page, model
 
 
 def test_another_tenants_rows_cannot_be_opened_or_changed(
@@ -103,11 +104,11 @@ def test_the_signed_out_are_sent_to_the_portals_own_login(client, acme):
     assert answer.redirect_chain[-1][0].startswith("/accounts/login/")
 
 
-@pytest.mark.parametrize("model", EVIDENCE)
-def test_evidence_can_only_be_looked_at(admin, model):
-    assert admin.get(at(model)).status_code == 200
-    assert admin.get(at(model, "add")).status_code == 403
-    assert admin.post(at(model, "add"), {}).status_code == 403
+def test_evidence_can_only_be_looked_at(admin):
+    for model in EVIDENCE:
+        assert admin.get(at(model)).status_code == 200, model
+        assert admin.get(at(model, "add")).status_code == 403, model
+        assert admin.post(at(model, "add"), {}).status_code == 403, model
 
 
 def test_an_entry_can_be_read_and_not_written(admin, acme):
@@ -118,11 +119,11 @@ def test_an_entry_can_be_read_and_not_written(admin, acme):
     assert admin.post(at("auditentry", "delete", entry.pk), {}).status_code == 403
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_there_is_no_delete_and_no_bulk_action(admin, model):
-    page = text(admin.get(at(model)))
-    assert 'name="action"' not in page
-    assert "delete_selected" not in page
+def test_there_is_no_delete_and_no_bulk_action(admin):
+    for model in MODELS:
+        page = text(admin.get(at(model)))
+        assert 'name="action"' not in page, model
+        assert "delete_selected" not in page, model
 
 
 def test_packages_models_are_not_offered(admin):
@@ -260,103 +261,6 @@ def test_the_template_is_set_through_its_service(admin, acme):
     template.refresh_from_db()
     assert template.required_headings == "Summary"
     assert last("template.changed").actor == "admin@acme.example"
-
-
-def tiers_form(draft, **changes):
-    """Returns what the draft's page would post, with changes to its first tier."""
-    rows = list(draft.tiers.order_by("position"))
-    sent = {"note": "Stricter", "tiers-TOTAL_FORMS": 3, "tiers-INITIAL_FORMS": 3}
-    for number, tier in enumerate(rows):
-        needs = [f"{r.count} from {r.group.slug}" for r in tier.requirements.all()]
-        fields = {
-            "id": tier.pk,
-            "policy": draft.pk,
-            "position": tier.position,
-            "slug": tier.slug,
-            "name": tier.name,
-            "minimum_impact": tier.minimum_impact,
-            "data_classes": "\n".join(tier.data_classes),
-            "needs": "\n".join(needs),
-            "ttl_choices": ", ".join(str(s // 60) for s in tier.ttl_choices),
-            "pending_seconds": tier.pending_seconds // 60,
-            "remind_seconds": tier.remind_seconds // 60,
-            "postmortem_days": tier.postmortem_days,
-            **(changes if number == 0 else {}),
-        }
-        sent |= {f"tiers-{number}-{name}": value for name, value in fields.items()}
-    return sent
-
-
-def test_a_draft_is_edited_checked_and_published_with_a_trace(admin, acme):
-    assert admin.post(at("policy", "draft", "acme")).status_code == 302
-    draft = Policy.objects.get(tenant=acme, state="draft")
-    path = at("policy", "change", draft.pk)
-    assert "Nothing is wrong with what is saved" in text(admin.get(path))
-    sent = tiers_form(
-        draft,
-        needs="2 from designated-approvers\n1 from named-seniors",
-        ttl_choices="15, 30",
-        services="checkout\npayments/*",
-    )
-    assert admin.post(path, sent).status_code == 302
-    tier = draft.tiers.get(position=1)
-    assert tier.ttl_choices == [900, 1800]
-    assert tier.services == ["checkout", "payments/*"]
-    assert {(r.group.slug, r.count) for r in tier.requirements.all()} == {
-        ("designated-approvers", 2),
-        ("named-seniors", 1),
-    }
-    page = text(admin.get(at("policy", "publish", draft.pk)))
-    assert "Needs 2 from designated-approvers and 1 from named-seniors." in page
-    assert Policy.objects.filter(tenant=acme, state="published").count() == 1
-    assert admin.post(at("policy", "publish", draft.pk)).status_code == 302
-    draft.refresh_from_db()
-    assert (draft.version, draft.published_by) == (2, "admin@acme.example")
-    assert last("policy.published").actor == "admin@acme.example"
-
-
-def test_requirements_that_make_no_sense_are_refused(admin, acme):
-    draft = policies.new_draft(tenant=acme, author=None)
-    path = at("policy", "change", draft.pk)
-    for needs in ("two of us", "0 from peers", "1 from nobody", "1 peers\n1 peers", ""):
-        answer = admin.post(path, tiers_form(draft, needs=needs))
-        assert answer.status_code == 200, needs
-        assert "errorlist" in text(answer)
-    assert draft.tiers.get(position=1).requirements.count() == 2
-
-
-def test_errors_block_publishing_and_are_shown(admin, acme):
-    draft = policies.new_draft(tenant=acme, author=None)
-    Tier.objects.filter(policy=draft, position=1).update(ttl_choices=[90])
-    assert "use whole minutes" in text(admin.get(at("policy", "change", draft.pk)))
-    assert "Errors block publishing" in text(
-        admin.get(at("policy", "publish", draft.pk))
-    )
-    answer = admin.post(at("policy", "publish", draft.pk), follow=True)
-    assert "use whole minutes" in text(answer)
-    draft.refresh_from_db()
-    assert draft.version is None
-
-
-def test_a_published_version_is_read_only(admin, acme):
-    policy = Policy.objects.get(tenant=acme)
-    path = at("policy", "change", policy.pk)
-    page = text(admin.get(path))
-    assert "In words" in page
-    assert 'name="note"' not in page
-    assert 'name="tiers-TOTAL_FORMS"' not in page
-    assert admin.post(path, {"note": "x"}).status_code == 403
-    assert admin.post(at("policy", "publish", policy.pk)).status_code == 404
-    assert admin.post(at("policy", "discard", policy.pk)).status_code == 404
-
-
-def test_a_draft_is_discarded_after_a_question(admin, acme):
-    draft = policies.new_draft(tenant=acme, author=None)
-    admin.get(at("policy", "discard", draft.pk))
-    assert Policy.objects.filter(pk=draft.pk).exists()
-    admin.post(at("policy", "discard", draft.pk))
-    assert not Policy.objects.filter(pk=draft.pk).exists()
-    assert admin.get(at("policy", "draft", "acme")).status_code == 405
 
 
 def test_lists_cost_no_query_per_row(

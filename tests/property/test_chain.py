@@ -1,4 +1,4 @@
-"""The chain over generated histories: honest ones verify, no single change goes unseen."""
+"""Generated histories: honest ones verify, no single change goes unseen."""
 
 import json
 from dataclasses import replace

@@ -62,7 +62,7 @@ def assert_enforced(answer, *, status, code=""):
     assert answer["Cache-Control"] == "no-store"
     assert answer["Content-Type"] == JSON
     assert not answer.cookies
-    body = answer.json()
+    body = json.loads(answer.content)
     assert body["decision"] == "enforce"
     assert set(body) == {"error", "decision"}
     assert body["error"]["detail"]

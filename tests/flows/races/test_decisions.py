@@ -178,3 +178,17 @@ def test_two_reports_of_one_deploy_at_once_agree_on_the_first(acme, gate, active
     assert failures(outcomes, Conflict) == []
     assert len(failures(outcomes)) == 1
     assert steps.events(acme).count("deploy.finished") == 1
+
+
+def test_two_reminders_at_once_tell_once_that_a_postmortem_is_overdue(
+    acme, active_grant
+):
+    later((active_grant.postmortem.due_at - clock.db_now()).total_seconds())
+    with transaction.atomic():
+        access.lock_grant(pk=active_grant.pk)  # both have looked before either writes
+        sweeps = [Meanwhile(postmortems.remind_overdue) for _ in range(2)]
+        for sweep in sweeps:
+            sweep.until_it_waits()
+
+    assert sorted(sweep.join() for sweep in sweeps) == [0, 1]
+    assert steps.events(acme).count("postmortem.overdue") == 1

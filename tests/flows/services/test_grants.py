@@ -150,8 +150,8 @@ def test_nobody_else_may_close_early(people, grant, charlie):
     assert Grant.objects.get().state == GrantState.ACTIVE
 
 
-def test_a_deactivated_person_closes_nothing(people, grant):
-    gone = person_services.deactivate(user=people.security, actor=OPERATOR)
+def test_even_the_requester_closes_nothing_once_deactivated(people, grant):
+    gone = person_services.deactivate(user=people.oncall, actor=OPERATOR)
 
     with pytest.raises(NotPermitted):
         revoke(grant, gone)

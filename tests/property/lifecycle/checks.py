@@ -6,12 +6,19 @@ from datetime import timedelta
 from breakglass import clock
 from breakglass.audit import verify
 from breakglass.audit.verify import Report, StoredEntry
-from breakglass.models import Approval, AuditEntry, BypassRequest, Deploy, Grant
-from breakglass.models import PostMortem
+from breakglass.models import (
+    Approval,
+    AuditEntry,
+    BypassRequest,
+    Deploy,
+    Grant,
+    PostMortem,
+)
 from breakglass.queries import postmortems
 from breakglass.services import grants, requests
 from breakglass.services import postmortems as postmortem_services
 from tests import database
+from tests.flows.services import steps
 
 CLOSING = {"grant.expired": "expired", "grant.revoked": "revoked"}
 
@@ -29,6 +36,7 @@ def after_every_step(machine):
     approvals_are_by_others(machine)
     grants_agree(machine, content)
     deploys_agree(machine)
+    gates_agree(machine)
 
 
 def chain_is_whole(machine):
@@ -131,6 +139,21 @@ def deploys_agree(machine):
     for grant in machine.world.granted.values():
         limit = grant.max_deploys
         assert limit is None or len(grant.deploys) <= limit
+
+
+def gates_agree(machine):
+    """I-16, I-17, I-22: each gate, asked about each scope right now, knows it all."""
+    if not machine.world.granted:
+        return
+    for slug, gate in machine.gates.items():
+        for service in ("checkout", "payments"):
+            # Time passes while it is asked; a grant may end meanwhile.
+            could = machine.world.covering(slug, service, clock.db_now())
+            answer = steps.ask(gate, "probe", service=service, dry_run=True)
+            still = machine.world.covering(slug, service, clock.db_now())
+            bypassed = steps.verdict(answer)[0] == "bypass"
+            assert could or not bypassed, f"{service} passed {slug} without a grant"
+            assert bypassed or not still, f"{service} was held at {slug}"
 
 
 def at_the_end(machine):

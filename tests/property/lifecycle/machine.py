@@ -111,7 +111,7 @@ class Lifecycle(RuleBasedStateMachine):
         try:
             checks.at_the_end(self)
         finally:
-            transaction.set_rollback(True)  # noqa: FBT003 - Django's own signature
+            transaction.set_rollback(True)
             self.example.__exit__(None, None, None)
 
     # --- asking and answering ------------------------------------------------------
@@ -126,9 +126,7 @@ class Lifecycle(RuleBasedStateMachine):
             ttl=timedelta(seconds=ttl),
         )
         bypass = self.tried(
-            lambda: requests.open_request(
-                tenant=self.acme, requester=person, wish=wish
-            )
+            lambda: requests.open_request(tenant=self.acme, requester=person, wish=wish)
         )
         if bypass is None:
             return
@@ -266,9 +264,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(name=PERSON)
     def switch_off_or_on(self, name):
-        switch = (
-            people.activate if name in self.world.inactive else people.deactivate
-        )
+        switch = people.activate if name in self.world.inactive else people.deactivate
         switch(user=self.person(name), actor=OPERATOR)
         self.world.inactive ^= {name}
 

@@ -108,7 +108,9 @@ def test_an_approval_without_a_bundle_does_not_stand():
 def test_an_approval_signed_by_somebody_else_does_not_stand():
     held = held_of(bundle(identity="mallory@acme.example"))
 
-    assert found(approved(), held) == [(7, "was signed by somebody else than its actor")]
+    assert found(approved(), held) == [
+        (7, "was signed by somebody else than its actor")
+    ]
 
 
 def test_an_approval_of_another_request_does_not_stand():

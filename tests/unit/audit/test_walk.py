@@ -1,4 +1,4 @@
-"""Walking a chain: every way to tamper with it has a finding, an honest one has none."""
+"""Walking a chain: each way to tamper with it is found, an honest one is not."""
 
 import json
 from dataclasses import replace

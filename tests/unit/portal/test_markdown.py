@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from portal.web.markdown import render
+from portal.http.markdown import render
 
 ALLOWED_ATTRIBUTES = {"href", "title", "rel", "start"}
 CORPUS = [
@@ -122,3 +122,9 @@ def test_headings_stand_below_the_pages_own():
     assert "<h3>Impact</h3>" in html
     assert "<h6>Deep</h6>" in html
     assert "<h1>" not in html
+
+
+def test_a_table_without_headings_has_no_empty_ones():
+    html = render("| | |\n|---|---|\n| Gate | prod |")
+    assert "<td>Gate</td>" in html
+    assert "<th>" not in html

@@ -53,7 +53,9 @@ def test_no_failure_repeats_what_the_other_side_said():
 
 
 def test_a_missing_portal_key_is_not_worth_a_retry(tmp_path):
-    with pytest.raises(SigningFailed, match=r"portal_key\.pem cannot be read") as caught:
+    with pytest.raises(
+        SigningFailed, match=r"portal_key\.pem cannot be read"
+    ) as caught:
         exchange(
             token_url="http://127.0.0.1:9/oidc/token",
             issuer="https://breakglass.internal/oidc",

@@ -1,5 +1,6 @@
 """Markdown from people to safe HTML. Rendered on read; only the source is stored."""
 
+import re
 from typing import Final
 
 import nh3
@@ -17,6 +18,8 @@ _TAGS: Final = {
 }
 _ATTRIBUTES: Final = {"a": {"href", "title"}, "ol": {"start"}}
 _SCHEMES: Final = {"http", "https", "mailto"}
+# "| | |" above a table of names and values: cells that a screen reader would announce.
+_EMPTY_HEAD: Final = re.compile(r"<thead>\s*<tr>(?:\s*<th></th>)+\s*</tr>\s*</thead>")
 
 
 def render(source: str) -> SafeString:
@@ -34,7 +37,8 @@ def render(source: str) -> SafeString:
         url_schemes=_SCHEMES,
         link_rel="noopener nofollow",
     )
-    return mark_safe(html)  # noqa: S308 - nh3 has just cleaned it
+    html = _EMPTY_HEAD.sub("", html)
+    return mark_safe(html)  # noqa: S308 - nh3 has cleaned it
 
 
 def _lowered(source: str) -> str:

@@ -1,0 +1,222 @@
+"""Every page, light and dark, wide and narrow: accessible, within its CSP."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from breakglass.models import AuditEntry, Intent
+from breakglass.services import grants, policies, postmortems
+from tests import factories
+from tests.browser.steps import PLACEHOLDER, expect, postmortem_url, request_url
+
+# Four looks at some twenty pages a role; one test, since each emptying costs a second.
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.timeout(600),
+]
+
+REQUESTS = "/t/acme/requests"
+WIDE, PHONE, NARROW = 1280, 390, 320
+LOOKS = ((WIDE, "light"), (WIDE, "dark"), (PHONE, "dark"), (PHONE, "light"))
+
+
+@pytest.fixture
+def world(acme, people, gate, database_gate, gate_token):
+    """A request in each state that has a page of its own."""
+    made = SimpleNamespace(people=people, gate=gate)
+    made.published = _closed(acme, people, gate, service="search")
+    made.closed = _closed(acme, people, gate, service="mail")
+    made.active = factories.request(acme, people.oncall, gate, branch="main")
+    factories.approve(made.active, people.peer)
+    made.pending = factories.request(acme, people.oncall, gate, service="payments")
+    made.high = factories.request(
+        acme, people.oncall, gate, service="a-service-with-a-rather-long-name/worker",
+        impact="high", branch="release/2026.11/hotfix-checkout-connection-pool",
+        artifact="sha256:" + "9f" * 32,
+    )  # fmt: skip
+    factories.approve(made.high, people.approver1, comment="Looks right to me.")
+    factories.intend(made.high, people.approver2, comment="Same here.")
+    made.intent = Intent.objects.get(signer=people.approver2)
+    made.entry = AuditEntry.objects.filter(event="request.approved").latest("seq")
+    made.draft = policies.new_draft(tenant=acme, author=None)
+    _publish(acme, people, made.published)
+    return made
+
+
+def _closed(tenant, people, gate, **fields):
+    bypass = factories.request(tenant, people.oncall, gate, **fields)
+    factories.approve(bypass, people.peer)
+    words = {"tenant": tenant, "bypass_id": bypass.bypass_id, "person": people.oncall}
+    grants.revoke(**words, reason="The fix is out.")
+    return bypass
+
+
+def _publish(tenant, people, bypass):
+    words = {"tenant": tenant, "bypass_id": bypass.bypass_id, "person": people.oncall}
+    found = bypass.grant.postmortem
+    body = PLACEHOLDER.sub("The cache ran out of memory.", found.body)
+    item = postmortems.ActionItemInput(
+        text="Alarm on memory", owner="Oncall", is_done=False
+    )
+    postmortems.save_draft(
+        **words,
+        body=body,
+        action_items=[item],
+        no_action_reason="",
+        revision=found.revision,
+    )
+    postmortems.publish(**words)
+
+
+def _empty_send(page):
+    page.locator(".js-send").click()
+    expect(page.locator("#errors")).to_be_focused()
+
+
+def _wrong_password(page):
+    page.get_by_label("E-mail").fill("nobody@acme.example")
+    page.get_by_label("Password").fill("a wrong password")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.locator("#errors")).to_be_visible()
+
+
+def _open_menu(page):
+    page.set_viewport_size({"width": WIDE, "height": 900})
+    page.locator("details.menu summary").last.click()
+    expect(page.get_by_text("Signed in as")).to_be_visible()
+
+
+def _open_keys(page):
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+
+
+def _issue(page):
+    page.get_by_role("button", name="Issue a token").click()
+    expect(page.locator("#token")).to_be_visible()
+
+
+def _preview(page):
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator("#preview h2").first).to_be_visible()
+
+
+def _oncall(world):
+    yield "dashboard", "/", None
+    yield "menu", "/", _open_menu
+    yield "keys", "/", _open_keys
+    yield "requests", REQUESTS, None
+    yield "new", f"{REQUESTS}/new", None
+    yield "new, filled in", f"{REQUESTS}/new?gate=db-migrate&service=checkout", None
+    yield "new, in error", f"{REQUESTS}/new", _empty_send
+    yield "pending", request_url(world.high), None
+    yield "active", request_url(world.active), None
+    yield "closed", request_url(world.closed), None
+    yield "close", f"{request_url(world.active)}/close", None
+    yield "post-mortems", "/t/acme/postmortems?tab=all", None
+    yield "too early", postmortem_url(world.active), None
+    yield "editor", postmortem_url(world.closed), None
+    yield "editor, preview", postmortem_url(world.closed), _preview
+    yield "published", postmortem_url(world.published), None
+
+
+def _approver(world):
+    yield "inbox", "/inbox", None
+    yield "decided", "/inbox?tab=decided", None
+    yield "to decide", request_url(world.high), None
+    yield "step-up", f"/accounts/reauthenticate/?intent={world.intent.public_id}", None
+    yield "passkeys", "/accounts/2fa/", None
+    yield "sign out", "/accounts/logout/", None
+
+
+def _auditor(world):
+    yield "inbox, empty", "/inbox", None
+    yield "audit", "/t/acme/audit", None
+    yield "audit, nothing found", "/t/acme/audit?actor=nobody", None
+    yield "entry", f"/t/acme/audit/{world.entry.seq}", None
+    yield "404", f"{REQUESTS}/BG-000000", None
+
+
+def _admin(world):
+    yield "gates", "/t/acme/gates", None
+    yield "gate", f"/t/acme/gates/{world.gate.slug}", None
+    yield "token", f"/t/acme/gates/{world.gate.slug}", _issue
+    yield "outbox", "/outbox", None
+    yield "api", "/api/docs", None
+    yield "admin", "/admin/", None
+    yield "admin, draft", f"/admin/breakglass/policy/{world.draft.pk}/change/", None
+
+
+def _nobody(world):
+    yield "login", "/accounts/login/", None
+    yield "login, wrong", "/accounts/login/", _wrong_password
+
+
+ROLES = {
+    "oncall": _oncall,
+    "approver2": _approver,
+    "auditor": _auditor,
+    "admin": _admin,
+    "nobody": _nobody,
+}
+
+
+def test_the_watchers_see_what_they_look_for(open_page, watch, axe):
+    page = open_page()
+    page.goto("/accounts/login/")
+    with page.expect_console_message(lambda said: said.text.startswith("CSP: img-src")):
+        page.evaluate(
+            "document.body.insertAdjacentHTML('beforeend', "
+            "'<img src=http://elsewhere.example/><p class=text-nowrap>'"
+            " + 'too wide '.repeat(99))"
+        )
+    assert [text for text in watch.take() if "CSP: img-src" in text]
+    assert [text for text in axe(page) if text.startswith("axe image-alt")]
+    assert page.evaluate(TOO_WIDE)
+
+
+@pytest.mark.parametrize("roles", ["oncall", "approver2 auditor admin nobody"])
+def test_every_page_is_clean_in_every_look(open_page, watch, axe, world, roles):
+    watch.allow(404, 422)
+    found = []
+    for role in roles.split():
+        page = open_page(getattr(world.people, role, None), stale=role == "approver2")
+        for name, path, prepare in ROLES[role](world):
+            page.set_viewport_size({"width": WIDE, "height": 900})
+            page.emulate_media(color_scheme="light")
+            page.goto(path)
+            if prepare:
+                prepare(page)
+            looks = _looks(page, None if path.startswith("/admin") else axe)
+            found += [f"{role}, {name}: {text}" for text in looks]
+            found += [f"{role}, {name}: {text}" for text in watch.take()]
+    assert not found, "\n".join(found)
+
+
+def _looks(page, axe):
+    """Yields what is wrong with the page as it stands."""
+    if axe is None:
+        return
+    if not page.title().endswith("breakglass"):
+        yield f"title {page.title()!r}"
+    if page.locator("h1").count() != 1:
+        yield f"{page.locator('h1').count()} headings of the first level"
+    for width, scheme in LOOKS:
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": 844})
+        yield from (f"{width} {scheme}: {text}" for text in axe(page))
+    for width in (PHONE, NARROW):
+        page.set_viewport_size({"width": width, "height": 844})
+        if wide := page.evaluate(TOO_WIDE):
+            yield f"{width}: sideways scroll {wide}"
+
+
+TOO_WIDE = """() => {
+  const root = document.scrollingElement;
+  if (root.scrollWidth <= innerWidth) return null;
+  const beyond = [...document.body.querySelectorAll('*')].filter(
+    (el) => el.getBoundingClientRect().right > innerWidth + 1);
+  const last = beyond.slice(-3).map((el) => el.outerHTML.slice(0, 120));
+  return `${root.scrollWidth}: ${last.join(' | ')}`;
+}"""
