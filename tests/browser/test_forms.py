@@ -66,9 +66,10 @@ def test_typed_text_survives_an_ended_session_and_goes_when_it_is_sent(
 ):
     why = "Why is this needed now?"
     page = open_page(people.oncall)
-    page.goto(NEW)
+    page.goto(f"{NEW}?service=checkout")
+    preview = page.locator("section.preview")
     page.get_by_label("Gate to bypass").select_option("prod-deploy")
-    page.get_by_label("Service").fill("checkout")
+    expect(preview).to_contain_text("Low impact tier")
     page.get_by_label(why).fill(WHY)
     Session.objects.all().delete()
     page.locator(".js-send").click()
@@ -78,7 +79,7 @@ def test_typed_text_survives_an_ended_session_and_goes_when_it_is_sent(
     page.get_by_label("Password").fill(factories.PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_label(why)).to_have_value(WHY)
-    expect(page.locator("section.preview")).to_contain_text("Low impact tier")
+    expect(preview).to_contain_text("Low impact tier")
     page.locator(".js-send").click()
     expect(page.get_by_text("is sent. The approvers are told.")).to_be_visible()
 

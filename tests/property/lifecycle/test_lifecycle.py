@@ -105,12 +105,14 @@ def kept_outside(settings, tmp_path):
     settings.CHECKPOINT_DIR = str(tmp_path / "checkpoints")
 
 
+@pytest.mark.timeout(600)  # 2 to 3 minutes on a machine under load
 @pytest.mark.django_db
 def test_no_walk_breaks_a_promise(monkeypatch):
     machine.Signatures(monkeypatch, real=False)
-    walk(12, 30)
+    walk(8, 30)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.django_db
 def test_a_walk_with_real_signatures_leaves_a_log_that_verifies(monkeypatch):
     machine.Signatures(monkeypatch, real=True)
