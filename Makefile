@@ -9,13 +9,15 @@ endif
 VENV ?= .venv
 RUN := $(VENV)/bin/python
 TESTS ?= tests
-PYTEST_ARGS ?= -n auto
+PYTEST_ARGS ?= -n auto --dist worksteal
 LINT_IMPORTS_ARGS ?=
+VERIFY_ARGS ?= acme
+DEMO := $(or $(BREAKGLASS_VAR_DIR),var)/demo.json
 LOCK := pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url
 PIP := -m pip --disable-pip-version-check install --quiet --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock bench soak clean reset
+.PHONY: help demo verify test lint format lock bench soak clean reset
 .DELETE_ON_ERROR:
 
 help: ## say what there is
@@ -23,6 +25,11 @@ help: ## say what there is
 
 demo: $(VENV)/.locked ## start everything with demo people; PORT=8000; Ctrl-C stops
 	@exec $(RUN) manage.py demo $(DEMO_ARGS)
+
+verify: $(VENV)/.locked ## check a log of the running demo; VERIFY_ARGS=acme
+	@test -e "$(DEMO)" || { echo "Start the demo first: make demo" >&2; exit 1; }
+	@DATABASE_URL=$$($(RUN) -c 'import json, sys; print(json.load(sys.stdin)["database_url"])' <"$(DEMO)") && \
+		export DATABASE_URL && exec $(RUN) manage.py verify $(VERIFY_ARGS)
 
 test: $(VENV)/.locked-dev ## the test suite on real PostgreSQL and Valkey
 	@exec $(RUN) -m pytest $(PYTEST_ARGS) $(TESTS)
@@ -42,7 +49,7 @@ lock: $(VENV)/.made ## resolve pyproject.toml into the two lock files
 	@$(VENV)/bin/uv $(LOCK) --quiet pyproject.toml -o requirements.txt
 	@$(VENV)/bin/uv $(LOCK) --quiet pyproject.toml --group dev -o requirements-dev.txt
 
-bench: $(VENV)/.locked-dev ## the budgets of docs, measured on this machine
+bench: $(VENV)/.locked-dev ## decisions and the log's rates, measured on this machine
 	@exec $(RUN) -m bench $(BENCH_ARGS)
 
 soak: $(VENV)/.locked-dev ## the long hunts that `make test` leaves out

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 
 # `publickey-credentials-*` stay allowed for ourselves: passkeys need them.
 PERMISSIONS: Final = ", ".join(
@@ -26,6 +26,20 @@ HEADERS: Final = {
     # are answered above this middleware and keep their own, long caching.
     "Cache-Control": "no-store",
 }
+
+
+class NoNulMiddleware:
+    """Refuses addresses with a NUL early: the database takes none, and would fail."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answers 400 in plain words, or passes on."""
+        asked = (request.path, *(v for vs in request.GET.lists() for v in vs[1]))
+        if any("\x00" in text for text in asked):
+            return HttpResponseBadRequest("This address holds a NUL character.")
+        return self.get_response(request)
 
 
 class HeadersMiddleware:

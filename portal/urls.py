@@ -1,5 +1,6 @@
 """Every address of the portal (design.md section 11); clients rely on them."""
 
+from allauth.account import views as account
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
@@ -79,11 +80,23 @@ machine_pages: list[URLPattern] = [
     path("metrics", health.metrics, name="health-metrics"),
 ]
 
+# Of allauth only what is meant: a person's e-mail is what certificates name them by,
+# so nobody changes their own, and a password is set by an operator.
+account_pages: list[URLPattern | URLResolver] = [
+    path("accounts/login/", account.login, name="account_login"),
+    path("accounts/logout/", account.logout, name="account_logout"),
+    path("accounts/inactive/", account.account_inactive, name="account_inactive"),
+    path(
+        "accounts/reauthenticate/", stepup.reauthenticate, name="account_reauthenticate"
+    ),
+    path("accounts/2fa/", include("allauth.mfa.urls")),
+]
+
 urlpatterns: list[URLPattern | URLResolver] = [
     *shell_pages,
     *record_pages,
     *machine_pages,
-    path("accounts/", include("allauth.urls")),
+    *account_pages,
     path("admin/", admin.site.urls),
     path("api/", include("portal.api.urls")),
 ]

@@ -38,9 +38,7 @@ def people():
     """Makes one person a role, without a tenant yet."""
     return SimpleNamespace(
         **{
-            role: person(
-                f"{role}@acme.example", role.title(), is_staff=role == "admin"
-            )
+            role: person(f"{role}@acme.example", role.title(), is_staff=role == "admin")
             for role in ROLES_OF
         }
     )

@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
+from breakglass.authority import wire
 from breakglass.authority.errors import Refused
 from breakglass.authority.keys import KeyRing, key_id
 from breakglass.authority.oidc import ID_TOKEN, Identity
@@ -155,13 +155,7 @@ def _requested_key(csr_pem: bytes) -> ec.EllipticCurvePublicKey:
         csr = x509.load_pem_x509_csr(csr_pem)
         key = csr.public_key()
         proven = csr.is_signature_valid
-    except (
-        ValueError,
-        TypeError,
-        x509.InvalidVersion,
-        InvalidSignature,
-        UnsupportedAlgorithm,
-    ) as exc:
+    except wire.BAD_X509 as exc:
         raise Refused("the certificate signing request is malformed") from exc
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(
         key.curve, ec.SECP256R1

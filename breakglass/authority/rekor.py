@@ -13,7 +13,7 @@ from typing import Final
 
 import rfc8785
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -111,13 +111,7 @@ class TransparencyLog:
                 wire.unbase64(verifier, what="the verifier")
             )
             certificate.verify_directly_issued_by(self._ring.intermediate)
-        except (
-            ValueError,
-            TypeError,
-            x509.InvalidVersion,
-            InvalidSignature,
-            UnsupportedAlgorithm,
-        ) as exc:
+        except wire.BAD_X509 as exc:
             raise Refused("the verifier is no certificate of this authority") from exc
         return certificate
 

@@ -11,12 +11,24 @@ import re
 from collections.abc import Mapping
 from typing import Final, NoReturn, TypeAlias, cast
 
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
 from breakglass.authority.errors import Refused
 
 JsonObject: TypeAlias = dict[str, object]
 
 # A bundle of the portal is about 5 kB; the cap leaves room for large predicates.
 MAX_BODY_BYTES: Final = 512 * 1024
+
+# What the cryptography library raises for a certificate or a CSR that it cannot take.
+BAD_X509: Final = (
+    ValueError,
+    TypeError,
+    x509.InvalidVersion,
+    InvalidSignature,
+    UnsupportedAlgorithm,
+)
 
 _DECIMAL: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
 

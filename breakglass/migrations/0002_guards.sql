@@ -43,7 +43,8 @@ BEGIN
   RETURN NEW;
 END $$;
 
-CREATE FUNCTION bg_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION bg_append_only() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
   RAISE EXCEPTION '% is append-only', TG_TABLE_NAME
     USING ERRCODE = 'integrity_constraint_violation';
@@ -68,7 +69,8 @@ ALTER TABLE breakglass_bundle ENABLE ALWAYS TRIGGER bundle_is_append_only;
 ALTER TABLE breakglass_approval ENABLE ALWAYS TRIGGER approval_is_append_only;
 
 -- Refuses a change of any column that is not named as an argument of the trigger.
-CREATE FUNCTION bg_frozen_but_for() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION bg_frozen_but_for() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
   free text[] := TG_ARGV;
 BEGIN
@@ -86,12 +88,15 @@ CREATE TRIGGER grant_is_frozen BEFORE UPDATE ON breakglass_grant
     'state', 'closed_at', 'closed_by_id', 'close_reason', 'snapped_back_at');
 CREATE TRIGGER deploy_is_frozen BEFORE UPDATE ON breakglass_deploy
   FOR EACH ROW EXECUTE FUNCTION bg_frozen_but_for('state', 'ended_at');
+CREATE TRIGGER checkpoint_is_frozen BEFORE UPDATE ON breakglass_checkpoint
+  FOR EACH ROW EXECUTE FUNCTION bg_frozen_but_for('published_at');
 CREATE TRIGGER intent_is_frozen BEFORE UPDATE ON breakglass_intent
   FOR EACH ROW EXECUTE FUNCTION bg_frozen_but_for(
     'state', 'authenticated_at', 'attempts', 'next_try_at', 'last_error');
 
 -- A state, once final, stays: no path leads back.
-CREATE FUNCTION bg_final_state() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION bg_final_state() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
   IF OLD.state <> TG_ARGV[0] AND NEW.state <> OLD.state THEN
     RAISE EXCEPTION '% is already %', TG_TABLE_NAME, OLD.state
@@ -106,9 +111,37 @@ CREATE TRIGGER grant_closes_once BEFORE UPDATE ON breakglass_grant
 CREATE TRIGGER deploy_ends_once BEFORE UPDATE ON breakglass_deploy
   FOR EACH ROW EXECUTE FUNCTION bg_final_state('admitted');
 
+-- A person authenticates for a decision once, and as the decision is committed.
+CREATE FUNCTION bg_authenticated_once() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+  IF NEW.authenticated_at IS DISTINCT FROM OLD.authenticated_at
+     AND (OLD.authenticated_at IS NOT NULL OR OLD.state <> 'draft') THEN
+    RAISE EXCEPTION 'an intent is authenticated once'
+      USING ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER intent_is_authenticated_once BEFORE UPDATE ON breakglass_intent
+  FOR EACH ROW EXECUTE FUNCTION bg_authenticated_once();
+
+-- A published post-mortem stays as it was published.
+CREATE FUNCTION bg_published_is_frozen() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+  IF OLD.state = 'published' AND to_jsonb(NEW) IS DISTINCT FROM to_jsonb(OLD) THEN
+    RAISE EXCEPTION 'a published post-mortem is frozen'
+      USING ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER postmortem_is_frozen BEFORE UPDATE ON breakglass_postmortem
+  FOR EACH ROW EXECUTE FUNCTION bg_published_is_frozen();
+
 -- ---------------------------------------------------------------- second person, quorum, one tenant
 -- An approval is by another, human, person, on the digest of its request, by its signer.
-CREATE FUNCTION bg_approval_is_valid() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION bg_approval_is_valid() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
   PERFORM 1
     FROM breakglass_bypassrequest r
@@ -131,7 +164,8 @@ CREATE TRIGGER approval_is_valid BEFORE INSERT ON breakglass_approval
 ALTER TABLE breakglass_approval ENABLE ALWAYS TRIGGER approval_is_valid;
 
 -- A grant cannot exist without its quorum of approvals, each with a verified bundle.
-CREATE FUNCTION bg_grant_has_quorum() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION bg_grant_has_quorum() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
   needed bigint;
   standing bigint;
@@ -155,7 +189,8 @@ CREATE TRIGGER grant_has_quorum BEFORE INSERT ON breakglass_grant
 ALTER TABLE breakglass_grant ENABLE ALWAYS TRIGGER grant_has_quorum;
 
 -- ---------------------------------------------------------------- published policies are frozen
-CREATE FUNCTION bg_policy_is_frozen() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION bg_policy_is_frozen() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
   IF OLD.state = 'published' THEN
     RAISE EXCEPTION 'a published policy is frozen'
@@ -166,7 +201,8 @@ END $$;
 CREATE TRIGGER policy_is_frozen BEFORE UPDATE OR DELETE ON breakglass_policy
   FOR EACH ROW EXECUTE FUNCTION bg_policy_is_frozen();
 
-CREATE FUNCTION bg_tier_is_frozen() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION bg_tier_is_frozen() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
   IF EXISTS (SELECT 1 FROM breakglass_policy p WHERE p.state = 'published' AND
              p.id IN (CASE WHEN TG_OP = 'INSERT' THEN NULL ELSE OLD.policy_id END,
@@ -179,7 +215,8 @@ END $$;
 CREATE TRIGGER tier_is_frozen BEFORE INSERT OR UPDATE OR DELETE ON breakglass_tier
   FOR EACH ROW EXECUTE FUNCTION bg_tier_is_frozen();
 
-CREATE FUNCTION bg_requirement_is_frozen() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION bg_requirement_is_frozen() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
   IF EXISTS (SELECT 1 FROM breakglass_tier t JOIN breakglass_policy p ON p.id = t.policy_id
              WHERE p.state = 'published' AND

@@ -1,6 +1,6 @@
 """What a person or a gate may see: the tenant filters, and the row locks."""
 
-from guardian.shortcuts import get_objects_for_user
+from guardian.shortcuts import get_group_perms, get_objects_for_user
 
 from breakglass.errors import NotFound
 from breakglass.models import BypassRequest, Gate, GateToken, Grant, Tenant, User
@@ -11,13 +11,14 @@ def may(*, user: User, permission: str, on: Tenant | Gate) -> bool:
     Says whether the person holds the permission on this tenant or gate.
 
     For pages and actions, never for counting a quorum (style.md 4.3). Inactive
-    people and inactive tenants get no.
+    people and inactive tenants get no, and being a superuser is no permission: what
+    somebody may do stands in the roles, and so in the log.
     """
     tenant = on if isinstance(on, Tenant) else on.tenant
     return (
         user.is_active
         and tenant.is_active
-        and user.has_perm(f"breakglass.{permission}", on)
+        and permission in {str(code) for code in get_group_perms(user, on)}
     )
 
 
@@ -26,7 +27,11 @@ def tenants_of(*, user: User) -> list[Tenant]:
     if not user.is_active:
         return []
     seen = get_objects_for_user(
-        user, "breakglass.view_tenant", Tenant, accept_global_perms=False
+        user,
+        "breakglass.view_tenant",
+        Tenant,
+        accept_global_perms=False,
+        with_superuser=False,
     )
     return list(seen.filter(is_active=True).order_by("slug"))
 
@@ -133,6 +138,10 @@ def _gates(*, user: User, tenant: Tenant, permission: str) -> list[Gate]:
     if not user.is_active:
         return []
     seen = get_objects_for_user(
-        user, f"breakglass.{permission}", Gate, accept_global_perms=False
+        user,
+        f"breakglass.{permission}",
+        Gate,
+        accept_global_perms=False,
+        with_superuser=False,
     )
     return list(seen.filter(tenant=tenant).select_related("tenant").order_by("slug"))

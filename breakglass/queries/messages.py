@@ -15,7 +15,7 @@ from breakglass.models import (
     Tenant,
     User,
 )
-from breakglass.notify import messages
+from breakglass.notify import facts
 from breakglass.queries import approvers
 
 PAGE_MAX = 200
@@ -80,11 +80,11 @@ def deploy_of(*, tenant: Tenant, pk: int) -> Deploy:
     ).get(tenant=tenant, pk=pk)
 
 
-def bypass_facts(*, bypass: BypassRequest) -> messages.BypassFacts:
+def bypass_facts(*, bypass: BypassRequest) -> facts.BypassFacts:
     """Returns a request as the texts take it, with what its quorum misses now."""
     missing = approvers.quorum(bypass=bypass).missing
     groups = approvers.needs(tenant=bypass.tenant, requirements=missing, without=[])
-    return messages.BypassFacts(
+    return facts.BypassFacts(
         site=settings.BASE_URL,
         tenant=bypass.tenant.slug,
         bypass_id=bypass.bypass_id,
@@ -100,15 +100,15 @@ def bypass_facts(*, bypass: BypassRequest) -> messages.BypassFacts:
         tier=bypass.tier.name,
         tier_slug=bypass.tier.slug,
         ttl=bypass.ttl,
-        needs=tuple(messages.Need(group=g.name, count=g.count) for g in groups),
+        needs=tuple(facts.Need(group=g.name, count=g.count) for g in groups),
         lapses_at=bypass.lapses_at,
         digest=bypass.digest_hex,
     )
 
 
-def grant_facts(*, grant: Grant) -> messages.GrantFacts:
+def grant_facts(*, grant: Grant) -> facts.GrantFacts:
     """Returns a grant as the texts take it."""
-    return messages.GrantFacts(
+    return facts.GrantFacts(
         bypass=bypass_facts(bypass=grant.request),
         expires_at=grant.expires_at,
         ttl=grant.expires_at - grant.starts_at,
@@ -122,9 +122,9 @@ def grant_facts(*, grant: Grant) -> messages.GrantFacts:
     )
 
 
-def deploy_facts(*, deploy: Deploy) -> messages.DeployFacts:
+def deploy_facts(*, deploy: Deploy) -> facts.DeployFacts:
     """Returns a deploy as the texts take it."""
-    return messages.DeployFacts(
+    return facts.DeployFacts(
         bypass=bypass_facts(bypass=deploy.grant.request),
         deploy_id=deploy.deploy_id,
         admitted_at=deploy.admitted_at,

@@ -76,11 +76,12 @@ def tiers_in_question(*, bypass: BypassRequest) -> tuple[rules.Tier, rules.Tier]
     """
     Returns the request's pinned tier, and the tier that today's policy would choose.
 
-    Both have to be met (design.md section 12, the stricter of two).
+    Both have to be met (design.md section 12, the stricter of two). The second looks
+    at the gate as it is now, so a gate that became stricter counts as well.
     """
     pinned = tier_rules(tier=bypass.tier)
     latest = current(tenant=bypass.tenant)
-    if latest is None or latest.pk == bypass.policy_id:
+    if latest is None:
         return pinned, pinned
     target = rules.Target(
         scope=bypass.scope,

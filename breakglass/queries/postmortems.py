@@ -11,6 +11,8 @@ from breakglass.rules.postmortem import prefill
 from breakglass.rules.window import in_words
 from breakglass.states import GrantState, PostMortemState
 
+LISTED = 100
+
 # The signed and the automatic steps that make a draft timeline.
 _TIMELINE = {
     "request.opened": "{actor} asked for the bypass",
@@ -134,8 +136,11 @@ def _deploys(grant: Grant) -> str:
     lines = [
         f"- `{row.deploy_id}` {row.artifact or ''} by {row.actor or 'unknown'}: "
         f"{row.get_state_display().lower()}, admitted {_utc(row.admitted_at)}"
-        for row in grant.deploys.all()
+        for row in grant.deploys.all()[:LISTED]
     ]
+    more = grant.deploys.count() - LISTED
+    if more > 0:
+        lines.append(f"- and {more} more, each with its entry in the audit log")
     return "\n".join(lines) or "- No deploy went through under this bypass."
 
 
@@ -144,7 +149,7 @@ def _timeline(grant: Grant) -> str:
         tenant=grant.tenant,
         bypass_id=grant.request.bypass_id,
         event__in=_TIMELINE.keys(),
-    ).order_by("seq")
+    ).order_by("seq")[: 3 * LISTED]
     lines = [
         f"| {_utc(row.at)} | {_TIMELINE[row.event].format(actor=row.actor)} "
         f"| entry {row.seq} |"

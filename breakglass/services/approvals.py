@@ -170,6 +170,7 @@ def _resume(intent: Intent) -> bool:
         if intent.request is None or intent.request.state != RequestState.PENDING:
             counting.refuse(intent=intent, why="the request has ended")
             return False
+        _require_still_may(intent)
         bundle = signatures.fulfil(intent=intent)
         counting.record(intent=intent, bundle=bundle)
     except SigningFailed:
@@ -178,6 +179,18 @@ def _resume(intent: Intent) -> bool:
         logger.info("approval.not_resumed", extra={"code": error.code})
         return False
     return True
+
+
+def _require_still_may(intent: Intent) -> None:
+    """Nobody's name goes on a new signature after they lost the right to decide."""
+    if intent.request is None or intent.signer is None:
+        msg = "an approval's intent names its request and signer"
+        raise TypeError(msg)  # a constraint of the table says so too
+    try:
+        counting.require_may_decide(bypass=intent.request, person=intent.signer)
+    except BreakglassError as error:
+        counting.refuse(intent=intent, why=str(error))
+        raise
 
 
 @transaction.atomic

@@ -62,7 +62,7 @@ def _record_locked(*, intent: Intent, bundle: Bundle) -> Outcome:
     )
     # A grant counts under the gate's lock, and the head comes last: take it here,
     # before the approval's own entry, or a heartbeat of the gate closes a circle.
-    access.lock_gate(pk=bypass.gate_id)
+    bypass.gate = access.lock_gate(pk=bypass.gate_id)
     now = clock.db_now()
     existing = Approval.objects.filter(bundle=bundle).first()
     if existing is not None:  # recorded by whoever came first
@@ -143,6 +143,9 @@ def _postpone_or_refuse(intent: Intent) -> None:
 
 def require_open(*, bypass: BypassRequest, digest: str, now: datetime) -> None:
     """Raises Conflict or DigestMismatch unless the request waits for this decision."""
+    if not (bypass.gate.is_active and bypass.tenant.is_active):
+        msg = "This gate is switched off: there is nothing to bypass."
+        raise Conflict(msg)
     if bypass.state != RequestState.PENDING:
         msg = f"This request is already {bypass.get_state_display().lower()}."
         raise Conflict(msg)

@@ -86,8 +86,9 @@ def _decide_locked(
         question=question, deploy=deploy, grants=list(locked.values())
     )
     if decision.reverts and deploy is not None:
-        deploys.revert(grant=locked[deploy.grant_id], now=now)
-        deploy.refresh_from_db()
+        deploy = deploys.revert_one(
+            grant=locked[deploy.grant_id], deploy_id=deploy.pk, now=now
+        )
     elif decision.admits:
         by_id = {grant.request.bypass_id: grant for grant in locked.values()}
         grant = by_id[decision.bypass_id]

@@ -1,9 +1,11 @@
 """Deploys under a grant: end them, revert them, lose sight of them."""
 
 from datetime import datetime
+from typing import Final
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 
 from breakglass import clock, outbox
 from breakglass.actors import SCHEDULER, Actor
@@ -13,6 +15,7 @@ from breakglass.models import Deploy, Gate, Grant
 from breakglass.queries import access
 from breakglass.states import DEPLOY_MOVES, DeployState, GrantState, require_move
 
+BATCH: Final = 100
 REPORTABLE = (DeployState.SUCCEEDED, DeployState.FAILED)
 
 
@@ -36,9 +39,9 @@ def finish(*, gate: Gate, deploy_id: str, state: DeployState) -> Deploy:
 
 def revert_due(*, limit: int = 500) -> int:
     """Reverts deploys whose grant is over by its window; returns how many."""
-    due = Deploy.objects.filter(
-        state=DeployState.ADMITTED, grant__expires_at__lte=clock.db_now()
-    ).order_by("grant__expires_at")[:limit]
+    over = Q(grant__expires_at__lte=clock.db_now()) | ~Q(grant__state=GrantState.ACTIVE)
+    flying = Deploy.objects.filter(over, state=DeployState.ADMITTED)
+    due = flying.order_by("grant__expires_at")[:limit]
     grants = sorted(set(due.values_list("grant_id", flat=True)))
     return sum(_revert_of(pk) for pk in grants)
 
@@ -55,36 +58,55 @@ def lose_sight_due(*, limit: int = 200) -> int:
 
 def revert(*, grant: Grant, now: datetime) -> int:
     """
-    Reverts every deploy in flight of a locked grant that is over.
+    Reverts deploys in flight of a locked grant that is over; returns how many.
 
-    Runs in the transaction that closed the grant, or that found it over.
+    Runs in the transaction that closed the grant, or that found it over. At most
+    BATCH at a time, since the tenant's log is locked meanwhile: `revert_due` takes
+    the rest, and a decision about any of them says `enforce` already.
     """
     flying = list(
         Deploy.objects.select_for_update(of=("self",), no_key=True)
         .filter(grant=grant, state=DeployState.ADMITTED)
         .select_related("gate")
+        .order_by("pk")[:BATCH]
     )
     for deploy in flying:
-        _end(
-            deploy=deploy,
-            grant=grant,
-            state=DeployState.REVERTED,
-            event=events.DEPLOY_REVERTED,
-            actor=SCHEDULER,
-            now=now,
-        )
-        outbox.promise(
-            tenant=grant.tenant,
-            topic=outbox.DEPLOY_REVERTED,
-            subject_id=deploy.pk,
-            now=now,
-        )
+        _revert_one(deploy=deploy, grant=grant, now=now)
     return len(flying)
+
+
+def revert_one(*, grant: Grant, deploy_id: int, now: datetime) -> Deploy:
+    """Reverts one deploy of a locked grant that is over; returns it as it then is."""
+    deploy = (
+        Deploy.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("gate")
+        .get(pk=deploy_id)
+    )
+    if deploy.state == DeployState.ADMITTED:
+        _revert_one(deploy=deploy, grant=grant, now=now)
+    return deploy
 
 
 def is_over(*, grant: Grant, now: datetime) -> bool:
     """Says whether a grant lets nothing through any more."""
     return grant.state != GrantState.ACTIVE or not grant.window.covers(now)
+
+
+def _revert_one(*, deploy: Deploy, grant: Grant, now: datetime) -> None:
+    _end(
+        deploy=deploy,
+        grant=grant,
+        state=DeployState.REVERTED,
+        event=events.DEPLOY_REVERTED,
+        actor=SCHEDULER,
+        now=now,
+    )
+    outbox.promise(
+        tenant=grant.tenant,
+        topic=outbox.DEPLOY_REVERTED,
+        subject_id=deploy.pk,
+        now=now,
+    )
 
 
 @transaction.atomic
@@ -101,8 +123,7 @@ def _finish(*, gate: Gate, deploy_id: str, state: DeployState) -> Deploy:
     if deploy.state != DeployState.ADMITTED:
         return deploy
     if is_over(grant=grant, now=now):
-        revert(grant=grant, now=now)
-        deploy.refresh_from_db()
+        _revert_one(deploy=deploy, grant=grant, now=now)
         return deploy
     _end(
         deploy=deploy,

@@ -3,6 +3,7 @@
 import logging
 from typing import Final
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
@@ -44,6 +45,9 @@ def create(
         raise InvalidInput(msg, field="email") from error
     if len(email) > EMAIL_MAX:
         msg = f"email is longer than {EMAIL_MAX} characters"
+        raise InvalidInput(msg, field="email")
+    if email.lower() == settings.SIGNING_WORKLOAD.lower():
+        msg = "This address is the portal's own: its signatures carry it"
         raise InvalidInput(msg, field="email")
     if kind not in UserKind.values:
         msg = "an account is human or machine"

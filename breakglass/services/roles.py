@@ -5,12 +5,13 @@ A role's members and rights stand in our own rows; Django's group and guardian's
 object permissions are derived from them here, in the same transaction.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, transaction
-from guardian.shortcuts import assign_perm, get_group_perms, remove_perm
+from guardian.models import GroupObjectPermission
 
 from breakglass import clock
 from breakglass.actors import Actor
@@ -107,9 +108,9 @@ def remove_member(*, role: RoleGroup, user: User, actor: Actor) -> None:
 
 
 def apply_to_gate(*, gate: Gate) -> None:
-    """Gives the tenant's roles their rights on a gate; in the gate's transaction."""
-    for role in gate.tenant.roles.select_related("auth_group"):
-        _set(group=role.auth_group, on=gate, wanted=role.gate_permissions)
+    """Gives the tenant's roles their rights on a new gate; in its transaction."""
+    roles = gate.tenant.roles.select_related("auth_group")
+    _give(on=gate, rights={r.auth_group: r.gate_permissions for r in roles})
 
 
 def _derive(*, role: RoleGroup) -> None:
@@ -119,12 +120,34 @@ def _derive(*, role: RoleGroup) -> None:
         _set(group=role.auth_group, on=gate, wanted=role.gate_permissions)
 
 
-def _set(*, group: Group, on: Tenant | Gate, wanted: Iterable[str]) -> None:
-    held = {str(code) for code in get_group_perms(group, on)}
-    for code in set(wanted) - held:
-        assign_perm(code, group, on)
-    for code in held - set(wanted):
-        remove_perm(code, group, on)
+def _set(*, group: Group, on: Tenant | Gate, wanted: Sequence[str]) -> None:
+    """Makes guardian's rows of one group on one object be exactly `wanted`."""
+    rows = GroupObjectPermission.objects.filter(
+        group=group,
+        content_type=ContentType.objects.get_for_model(on),
+        object_pk=str(on.pk),
+    )
+    held = set(rows.values_list("permission__codename", flat=True))
+    if set(wanted) - held:
+        _give(on=on, rights={group: sorted(set(wanted) - held)})
+    if held - set(wanted):
+        rows.exclude(permission__codename__in=wanted).delete()
+
+
+def _give(*, on: Tenant | Gate, rights: Mapping[Group, Sequence[str]]) -> None:
+    """Adds guardian's rows for rights that the groups do not hold yet."""
+    kind = ContentType.objects.get_for_model(on)
+    known = {p.codename: p for p in Permission.objects.filter(content_type=kind)}
+    GroupObjectPermission.objects.bulk_create(
+        GroupObjectPermission(
+            group=group,
+            content_type=kind,
+            object_pk=str(on.pk),
+            permission=known[code],
+        )
+        for group, codes in rights.items()
+        for code in codes
+    )
 
 
 def _known(codes: Sequence[str], allowed: frozenset[str]) -> list[str]:

@@ -5,6 +5,7 @@ The network is only ever touched with no transaction open. A crash between the
 steps leaves a committed intent, which the next call takes up again.
 """
 
+import json
 import logging
 import random
 from datetime import datetime, timedelta
@@ -81,10 +82,23 @@ def _sign(intent: Intent) -> SignedBundle:
             subject=str(intent.signer.public_id), email=intent.signer.email
         )
     statement = bytes(intent.statement)
+    _require_named(statement=statement, identity=identity, intent=intent)
     raw = signer_from_settings().sign(statement=statement, identity=identity)
     return verifier_from_settings().verify(
         bundle=raw, statement=statement, email=identity.email
     )
+
+
+def _require_named(
+    *, statement: bytes, identity: SignerIdentity, intent: Intent
+) -> None:
+    """The statement says who approves; nobody else's certificate goes on it."""
+    if intent.kind != IntentKind.APPROVAL:
+        return
+    named = json.loads(statement)["predicate"]["approver"]
+    if named != {"subject": identity.subject, "email": identity.email}:
+        msg = "the statement names another person than the one who would sign"
+        raise SigningFailed(msg, stage="identity", retryable=False)
 
 
 def _store(*, intent: Intent, signed: SignedBundle) -> Bundle:

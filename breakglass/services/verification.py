@@ -150,7 +150,18 @@ def _check_rows(tenant: Tenant, logged: _Logged, report: Report) -> None:
             add(f"the grant of {name} has other terms than the log")
         elif (grant.state != GrantState.ACTIVE) != (name in logged.closed):
             add(f"the grant of {name} is {grant.state}, and the log says otherwise")
+    granted = Grant.objects.filter(tenant=tenant)
+    for name in logged.issued.keys() - set(
+        granted.values_list("request__bypass_id", flat=True)
+    ):
+        add(f"the grant of {name} is in the log, and its row is gone")
     approvals = Approval.objects.filter(request__tenant=tenant)
+    kept = {bytes(d).hex() for d in approvals.values_list("bundle__sha256", flat=True)}
+    for digest in logged.approved.keys() - kept:
+        add(f"an approval of {logged.approved[digest][0]} is in the log, and gone")
+    asked = BypassRequest.objects.filter(tenant=tenant)
+    for name in logged.opened.keys() - set(asked.values_list("bypass_id", flat=True)):
+        add(f"the request {name} is in the log, and its row is gone")
     for approval in approvals.select_related("bundle", "request", "approver"):
         said = logged.approved.get(bytes(approval.bundle.sha256).hex())
         if said != (approval.request.bypass_id, approval.bundle.identity):
@@ -171,6 +182,7 @@ def _terms(grant: Grant) -> dict[str, Any]:
         "artifact": grant.artifact,
         "quorum": grant.quorum,
         "max_deploys": grant.max_deploys,
+        "digest_required": grant.digest_required,
         "starts_at": timestamp(grant.starts_at),
         "expires_at": timestamp(grant.expires_at),
     }

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Prefetch, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -11,7 +11,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
 from breakglass.errors import BreakglassError, NotFound
-from breakglass.models import RoleGroup, User
+from breakglass.models import RoleGroup, RoleMember, User
 from breakglass.services import people, roles
 from portal.admin.scoped import (
     ManagedFilter,
@@ -184,7 +184,10 @@ class UserAdmin(ScopedAdmin[User]):
         if not person(request).is_superuser:
             mine = User.objects.filter(memberships__role__tenant__in=managed(request))
             rows = rows.filter(pk__in=mine.values("pk"))
-        return rows.prefetch_related("memberships__role__tenant")
+        # Only the managed tenants' roles: in which others somebody is, is not told.
+        mine_only = RoleMember.objects.filter(role__tenant__in=managed(request))
+        shown = Prefetch("memberships", mine_only.select_related("role__tenant"))
+        return rows.prefetch_related(shown)
 
     def manages(self, request: HttpRequest, obj: User | None) -> bool:
         """Says whether the person belongs to a managed tenant."""

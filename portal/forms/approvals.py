@@ -17,6 +17,7 @@ class ApprovalForm(forms.Form):
     ttl = forms.IntegerField(
         required=False,
         min_value=1,
+        max_value=24 * 60,
         error_messages={"invalid": "Choose one of the times offered"},
     )
     comment = forms.CharField(required=False, max_length=COMMENT_MAXIMUM, strip=False)

@@ -1,11 +1,13 @@
 """Gates in words: the tiers that could apply, and the recipe to copy."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from django import forms
 
 from breakglass.models import Channel, Gate
+from breakglass.models import Policy as PolicyRow
 from breakglass.rules.scopes import match_glob
 from breakglass.rules.tiers import Match, Policy, Tier
 from portal.forms.policies import criteria_in_words, needs_in_words, terms_in_words
@@ -21,7 +23,18 @@ class TierWords:
     terms: str
 
 
-def tiers_for(*, policy: Policy, gate: Gate) -> list[TierWords]:
+def group_names(policy: PolicyRow) -> dict[str, str]:
+    """Returns how the groups that a policy asks are called, by slug."""
+    return {
+        need.group.slug: need.group.name
+        for tier in policy.tiers.all()
+        for need in tier.requirements.all()
+    }
+
+
+def tiers_for(
+    *, policy: Policy, gate: Gate, names: Mapping[str, str]
+) -> list[TierWords]:
     """
     Returns the tiers that a request for this gate could fall into, strictest first.
 
@@ -35,17 +48,21 @@ def tiers_for(*, policy: Policy, gate: Gate) -> list[TierWords]:
             continue
         left = replace(tier.match, gates=(), environments=(), data_classes=())
         otherwise = "Applies to the rest." if words else "Always applies."
-        words.append(in_words(tier, match=left, otherwise=otherwise))
+        words.append(in_words(tier, match=left, otherwise=otherwise, names=names))
         if left.is_open:
             return words
     for strictest in policy.tiers[:1]:
         always = "Applies when no other does."
-        words.append(in_words(strictest, match=Match(), otherwise=always))
+        words.append(in_words(strictest, match=Match(), otherwise=always, names=names))
     return words
 
 
 def in_words(
-    tier: Tier, *, match: Match | None = None, otherwise: str = "Applies to the rest."
+    tier: Tier,
+    *,
+    match: Match | None = None,
+    otherwise: str = "Applies to the rest.",
+    names: Mapping[str, str] | None = None,
 ) -> TierWords:
     """Returns a tier in plain sentences; `match` instead of its own, if given."""
     return TierWords(
@@ -53,7 +70,7 @@ def in_words(
         applies=criteria_in_words(
             tier.match if match is None else match, otherwise=otherwise
         ),
-        needs=needs_in_words(tier.requirements),
+        needs=needs_in_words(tier.requirements, names=names),
         terms=terms_in_words(tier),
     )
 

@@ -1,7 +1,7 @@
 """Policy drafts: tiers in fields that people can type, and in words to read."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from django import forms
@@ -112,6 +112,8 @@ class TierForm(forms.ModelForm[TierRow]):
             *("pending_seconds", "remind_seconds", "max_deploys", "digest_required"),
             *("max_active_per_service", "postmortem_days"),
         )
+        labels = {"postmortem_days": "Post-mortem within"}
+        help_texts = {"postmortem_days": "Working days from the close to the deadline."}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -165,9 +167,15 @@ def criteria_in_words(match: Match, *, otherwise: str = "Applies to the rest.") 
     return f"Applies when {' and '.join(parts)}." if parts else otherwise
 
 
-def needs_in_words(requirements: Iterable[Requirement]) -> str:
-    """Returns who must approve, as one sentence."""
-    parts = [f"{need.count} from {need.group}" for need in requirements]
+def needs_in_words(
+    requirements: Iterable[Requirement], *, names: Mapping[str, str] | None = None
+) -> str:
+    """Returns who must approve, as one sentence; groups by name where it is known."""
+    known = names or {}
+    parts = [
+        f"{need.count} from {known.get(need.group, need.group)}"
+        for need in requirements
+    ]
     return f"Needs {' and '.join(parts)}." if parts else "Nobody is named to approve."
 
 
@@ -183,7 +191,7 @@ def terms_in_words(tier: Tier) -> str:
         limit = _count(tier.max_active_per_service, "active grant")
         sentences.append(f"At most {limit} per service")
     sentences.append(f"Lapses after {in_words(tier.pending_for)}")
-    days = _count(tier.postmortem_days, "business day")
+    days = _count(tier.postmortem_days, "working day")
     sentences.append(f"Post-mortem in {days}")
     return ". ".join(sentences) + "."
 

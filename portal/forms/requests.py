@@ -35,12 +35,16 @@ def length_choices(lengths: Sequence[timedelta]) -> list[tuple[str, str]]:
     return [(str(minutes(length)), in_words(length)) for length in lengths]
 
 
+_DAY = 24 * 60
+
+
 class LengthField(forms.TypedChoiceField):
     """Minutes out of choices that follow the tier; the service has the last word."""
 
     def valid_value(self, value: Any) -> bool:
         """Any whole minute may be tried: the tier's choices are not the form's."""
-        return str(value).isascii() and str(value).isdigit() and int(value) > 0
+        digits = str(value)
+        return digits.isascii() and digits.isdigit() and 0 < int(digits[:6]) <= _DAY
 
 
 class RequestForm(forms.Form):

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from breakglass.audit import events
 from breakglass.models import AuditEntry
 from breakglass.rules.window import in_words
+from portal.templatetags.portal import utc
 from portal.templatetags.words import event_look
 
 # What the facts of each event add up to. A fact that an old entry lacks makes the
@@ -52,6 +53,39 @@ _SENTENCES: Final[Mapping[str, str]] = {
     events.EVIDENCE_EXPORTED: "{actor} exported evidence",
     events.LOG_SEALED: "The log was sealed at entry {size}",
 }
+# What a fact is called on its page; the rest by its own name.
+_LABELS: Final[Mapping[str, str]] = {
+    "ttl_seconds": "How long",
+    "digest": "Digest of the request",
+    "bundle_sha256": "SHA-256 of the bundle",
+    "body_sha256": "SHA-256 of the write-up",
+    "approval_bundles": "SHA-256 of the approvals' bundles",
+    "artifact": "Artefact",
+    "incident_url": "Incident",
+    "justification": "Why",
+    "reason": "Why",
+    "policy_version": "Policy version",
+    "log_index": "Index in the transparency log",
+    "identity": "Signed as",
+    "issuer": "Vouched for by",
+    "quorum": "People needed",
+    "max_deploys": "Deploys at most",
+    "people": "People told",
+    "channels": "Channels told",
+    "at": "When",
+    "head": "Hash of the last entry",
+    "size": "Entries covered",
+    "is_active": "In use",
+    "id": "Account",
+    "on_behalf_of": "On behalf of",
+    "required_headings": "Headings to fill in",
+    "token": "First letters of the token",
+    "deploy_id": "Deploy",
+    "postmortem_due_at": "Post-mortem due",
+    "data_class": "Data class",
+    "before": "Configuration before",
+    "after": "Configuration after",
+}
 _SHOWN: Final = 240
 
 
@@ -76,7 +110,7 @@ def facts(entry: AuditEntry) -> list[tuple[str, str]]:
     if not isinstance(found, dict):
         return []
     return [
-        (_label(name), _text(name, value))
+        (_label(entry.event, name), _fact(name, value))
         for name, value in found.items()
         if value not in ("", None, [], {})
     ]
@@ -93,9 +127,21 @@ def _words(entry: AuditEntry) -> dict[str, str]:
     return {**words, "actor": entry.actor, "bypass": entry.bypass_id}
 
 
-def _label(name: str) -> str:
-    words = name.removesuffix("_seconds").removesuffix("_sha256").replace("_", " ")
-    return f"{words[:1].upper()}{words[1:]}"
+def _label(event: str, name: str) -> str:
+    if (event, name) == (events.POLICY_PUBLISHED, "digest"):
+        return "Digest of the policy"
+    words = name.removesuffix("_seconds").removesuffix("_at").replace("_", " ")
+    return _LABELS.get(name, f"{words[:1].upper()}{words[1:]}")
+
+
+def _fact(name: str, value: Any) -> str:
+    """As `_text`; a moment reads like every other one on the page, to the second."""
+    if isinstance(value, str) and (name == "at" or name.endswith("_at")):
+        try:
+            return utc(datetime.fromisoformat(value))
+        except ValueError:
+            return value
+    return _text(name, value)
 
 
 def _text(name: str, value: Any) -> str:

@@ -15,6 +15,13 @@ from django_htmx.middleware import HtmxDetails
 from breakglass.models import User
 
 _HASH_LENGTH: Final = 16
+# Asked for while somebody types, so a login wall must not move the page: the address,
+# where the note goes instead, how, and whether the page keeps the text on the device.
+_TYPING: Final = {
+    "request-preview": ("#preview .preview", "innerHTML", True),
+    "postmortem-preview": ("#preview", "innerHTML", False),
+    "postmortem-rows": ("#items", "beforeend", False),
+}
 
 
 class PageRequest(HttpRequest):
@@ -92,7 +99,8 @@ class LoginRedirectMiddleware:
     """
     Moves the whole page when an htmx request meets the login wall.
 
-    htmx follows redirects, and would swap the login form into a live fragment.
+    htmx follows redirects, and would swap the login form into a live fragment. Where
+    somebody types, the page stays and a note with the way to the login is shown.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -108,6 +116,19 @@ class LoginRedirectMiddleware:
         if urlsplit(response.headers["Location"]).path != login:
             return response
         back = htmx.current_url_abs_path or "/"
+        to = f"{login}?{urlencode({'next': back})}"
+        name = request.resolver_match.url_name if request.resolver_match else None
+        if name in _TYPING:
+            return _signed_out(request, to, name)
         moved = HttpResponse(status=204)
-        moved.headers["HX-Redirect"] = f"{login}?{urlencode({'next': back})}"
+        moved.headers["HX-Redirect"] = to
         return moved
+
+
+def _signed_out(request: HttpRequest, to: str, name: str) -> HttpResponse:
+    target, swap, is_kept = _TYPING[name]
+    context = {"login": to, "is_kept": is_kept}
+    note = render(request, "parts/signed_out.html", context)
+    patch_vary_headers(note, ["HX-Request"])
+    note.headers["HX-Retarget"], note.headers["HX-Reswap"] = target, swap
+    return note

@@ -23,6 +23,7 @@ SECURE_PROXY_SSL_HEADER = (
     if env.bool("BREAKGLASS_BEHIND_PROXY", False)
     else None
 )
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if env.bool("BREAKGLASS_BEHIND_PROXY", False) else 0
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

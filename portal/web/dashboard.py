@@ -16,6 +16,8 @@ def index(request: PageRequest) -> HttpResponse:
     now = clock.db_now()
     tenants = access.tenants_of(user=request.user)
     overview = dashboard.overview(user=request.user, tenants=tenants, now=now)
+    unfinished = stepup.unfinished(request.user)
+    begun = {intent.request_id for intent in unfinished}
     due = [
         (item, postmortems.is_overdue(postmortem=item, now=now))
         for item in overview.postmortems
@@ -24,7 +26,8 @@ def index(request: PageRequest) -> HttpResponse:
         "now": now,
         "tenants": tenants,
         "overview": overview,
-        "unfinished": stepup.unfinished(request.user),
+        "unfinished": unfinished,
+        "waiting": [row for row in overview.waiting if row.bypass.pk not in begun],
         "active": [(grant, now - grant.starts_at) for grant in overview.active],
         "due": due,
         "overdue": sum(late for _, late in due),
@@ -36,7 +39,7 @@ def index(request: PageRequest) -> HttpResponse:
         "dashboard/index.html",
         context,
         fragment="live",
-        state=_state(overview, context["overdue"]),
+        state=_state(overview, context["overdue"], begun),
     )
 
 
@@ -46,12 +49,12 @@ def live(request: PageRequest) -> HttpResponse:
     return render(request, "parts/livebar.html", {"is_fragment": True})
 
 
-def _state(overview: dashboard.Overview, overdue: object) -> tuple[object, ...]:
+def _state(overview: dashboard.Overview, *more: object) -> tuple[object, ...]:
     return (
         [grant.pk for grant in overview.active],
         [(row.bypass.pk, row.quorum.filled) for row in overview.waiting],
         [bypass.pk for bypass in overview.own_pending],
         [item.pk for item in overview.postmortems],
         [(gate.gate.pk, gate.state) for gate in overview.gates],
-        overdue,
+        more,
     )

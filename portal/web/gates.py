@@ -10,10 +10,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from breakglass import clock
 from breakglass.errors import NotFound, NotPermitted
-from breakglass.models import Gate, GateToken, Tenant
+from breakglass.models import Gate, GateToken, Policy, Tenant
 from breakglass.queries import access, dashboard, policies
 from breakglass.services import gates
-from portal.forms.gates import curl_recipe, tiers_for
+from portal.forms.gates import TierWords, curl_recipe, group_names, tiers_for
 from portal.http import tenancy
 from portal.http.htmx import PageRequest, go, render_page
 
@@ -83,9 +83,7 @@ def _page(
         "now": now,
         "state": _state_of(request, tenant, gate, now),
         "policy": policy,
-        "tiers": tiers_for(policy=policies.as_rules(policy=policy), gate=gate)
-        if policy
-        else [],
+        "tiers": _tiers(policy, gate) if policy else [],
         "curl": curl_recipe(base_url=settings.BASE_URL, gate=gate),
         "base_url": settings.BASE_URL,
         "tokens": list(gate.tokens.all()) if manages else None,
@@ -95,6 +93,11 @@ def _page(
     if token:
         response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _tiers(policy: Policy, gate: Gate) -> list[TierWords]:
+    rules = policies.as_rules(policy=policy)
+    return tiers_for(policy=rules, gate=gate, names=group_names(policy))
 
 
 def _managed(request: PageRequest, tenant: Tenant, slug: str) -> Gate:

@@ -21,12 +21,16 @@ def index(request: PageRequest) -> HttpResponse:
     now = clock.db_now()
     rows = inbox.waiting_for(user=request.user, now=now)
     unfinished = stepup.unfinished(request.user)
+    begun = {intent.request_id for intent in unfinished}
     tab = "decided" if request.GET.get("tab") == "decided" else ""
     decided = inbox.decided_by(user=request.user) if tab else []
     context = {
         "rows": [
-            {"row": row, "lengths": _lengths(row), "roles": _roles(row)} for row in rows
+            {"row": row, "lengths": _lengths(row), "roles": _roles(row)}
+            for row in rows
+            if row.bypass.pk not in begun
         ],
+        "count": len(rows),
         "unfinished": unfinished,
         "decided": [_decided(bypass, now) for bypass in decided],
         "tab": tab,

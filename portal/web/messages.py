@@ -8,9 +8,10 @@ from django.views.decorators.http import require_GET
 
 from breakglass import clock
 from breakglass.errors import NotPermitted
-from breakglass.models import Tenant, User
+from breakglass.models import OutboxMessage, Tenant, User
 from breakglass.queries import access
 from breakglass.queries import messages as queries
+from breakglass.states import DeliveryState
 from portal.http.htmx import PageRequest, render_page
 
 PER_PAGE: Final = 50
@@ -30,18 +31,26 @@ def index(request: PageRequest) -> HttpResponse:
         "tenants": tenants,
         "now": clock.db_now(),
         "rows": found,
+        "on_their_way": _on_their_way(tenants),
         "older": f"?before={found[-1].pk}" if len(found) == PER_PAGE else "",
         "newer": "?" if before is not None else "",
     }
     return render_page(request, "messages/index.html", context, fragment="rows")
 
 
+def _on_their_way(tenants: list[Tenant]) -> int:
+    """How many messages are due and have not been written out to people yet."""
+    return OutboxMessage.objects.filter(
+        tenant__in=tenants, state=DeliveryState.PENDING, due_at__lte=clock.DbNow()
+    ).count()
+
+
 def _run_by(user: User) -> list[Tenant]:
-    """Staff see messages of the tenants they belong to, others of those they run."""
+    """Sent messages name people and their addresses: for those who run the tenant."""
     tenants = [
         tenant
         for tenant in access.tenants_of(user=user)
-        if user.is_staff or access.may(user=user, permission="manage_tenant", on=tenant)
+        if access.may(user=user, permission="manage_tenant", on=tenant)
     ]
     if not tenants:
         msg = "sent messages are for people who run a tenant: ask for that role"

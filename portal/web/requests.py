@@ -91,7 +91,8 @@ def preview(request: PageRequest, tenant_slug: str) -> HttpResponse:
     tenant = tenancy.of_request(request, tenant_slug)
     gates = _gates(request, tenant)
     typed = request.POST if request.method == "POST" else request.GET
-    form = RequestForm(gates=gates, initial=typed.dict())
+    plain = {name: str(text).replace("\0", "") for name, text in typed.items()}
+    form = RequestForm(gates=gates, initial=plain)
     return _form_page(request, tenant, gates, form, fragment="preview")
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from allauth.account.internal.flows.login import record_authentication
 from allauth.core import ratelimit
 from django.contrib.auth import authenticate
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
@@ -16,7 +16,7 @@ from breakglass.models import Intent
 from breakglass.services import approvals
 from portal.forms.approvals import ReauthenticateForm
 from portal.http import accounts, stepup
-from portal.http.htmx import PageRequest, go, render_page
+from portal.http.htmx import PageRequest, render_page
 
 
 @sensitive_post_parameters("password")
@@ -38,7 +38,7 @@ def reauthenticate(request: PageRequest) -> HttpResponse:
             return _page(request, intent, form, is_fresh=False)
         _record(request)
     if intent is None:
-        return go(request, _next(request))
+        return HttpResponseRedirect(_next(request))
     return stepup.proceed(request, intent, back=_given(request, "back"))
 
 

@@ -183,6 +183,7 @@ ENTRIES = {
             "starts_at": OPENED,
             "expires_at": CLOSED,
             "max_deploys": None,
+            "digest_required": False,
             "quorum": 1,
             "approvers": [PEER["name"]],
             "approval_bundles": [APPROVAL_BUNDLE],

@@ -79,12 +79,12 @@ def test_strangers_and_the_signed_out_get_nothing(client, client_for, charlie, g
 def test_the_page_says_in_words_what_a_bypass_takes(member, database_gate):
     page = text(member.get(PAGE))
     assert "Applies when the impact is high." in page
-    assert "Needs 2 from designated-approvers." in page
+    assert "Needs 2 from Designated approvers." in page
     assert "Applies to the rest." in page
     assert "Production database" not in page  # this gate has no such data
     page = text(member.get(f"{LIST}/db-migrate"))
     assert "Always applies." in page
-    assert "Needs 1 from named-seniors and 1 from designated-approvers." in page
+    assert "Needs 1 from Named seniors and 1 from Designated approvers." in page
 
 
 def test_the_recipe_names_this_gate_and_no_token(member, gate_token):

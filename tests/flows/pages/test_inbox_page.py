@@ -77,6 +77,10 @@ def test_a_decision_that_waits_for_a_sign_in_is_offered_again(
     shown = text(peer.get(INBOX))
     assert f"?intent={intent.public_id}" in shown
     assert "Sign in to finish" in shown
+    assert "Looks right." in shown
+    assert "Decide here" not in shown, "the draft stands in for the row"
+    assert shown.count(f'id="h-{pending_request.bypass_id}"') == 1
+    assert "<h1>Inbox (1)</h1>" in shown
 
 
 def test_the_frames_live_part_carries_the_count(peer):

@@ -19,11 +19,18 @@ def text(answer):
 
 
 def test_it_says_what_went_to_whom(admin, pending_request):
-    assert "Nothing has been sent yet" in text(admin.get("/outbox"))
+    waiting = text(admin.get("/outbox"))
+    assert "1 message waits and is on its way" in waiting
+    assert "Nothing has been sent yet" not in waiting
     delivery.drain()
+    assert "on its way" not in text(admin.get("/outbox"))
     page = text(admin.get("/outbox"))
     assert pending_request.bypass_id in page
     assert "peer@acme.example" in page
+
+
+def test_before_anything_happens_nothing_has_been_sent(admin):
+    assert "Nothing has been sent yet" in text(admin.get("/outbox"))
 
 
 def test_it_is_whole_a_part_and_whole_on_back(

@@ -60,6 +60,21 @@ def test_a_part_after_the_session_ended_moves_the_whole_page(client, pending_req
     assert answer.headers["HX-Redirect"].startswith("/accounts/login/")
 
 
+def test_a_preview_after_the_session_ended_keeps_the_form_and_what_was_typed(
+    client, acme
+):
+    seen = {**HTMX, "HX-Current-URL": f"http://testserver{NEW}?gate=prod-deploy"}
+    answer = client.get(PREVIEW, {"gate": "prod-deploy"}, headers=seen)
+    assert answer.status_code == 200
+    assert "HX-Redirect" not in answer.headers
+    assert answer.headers["HX-Retarget"] == "#preview .preview", "not the buttons"
+    assert "You were signed out." in text(answer)
+    assert "Your text is kept." in text(answer)
+    back = "next=%2Ft%2Facme%2Frequests%2Fnew%3Fgate%3Dprod-deploy"
+    assert f'href="/accounts/login/?{back}"' in text(answer)
+    assert "<html" not in text(answer)
+
+
 @pytest.mark.parametrize("tail", ["", "/close"])
 def test_charlie_may_not_know_that_a_request_exists(
     client_for, charlie, pending_request, tail

@@ -58,6 +58,9 @@ def test_an_old_session_signs_only_after_the_password(peer, pending_request, adv
     shown = text(peer.get(answer.headers["Location"]))
     assert "Sign in again to approve" in shown
     assert "Looks right." in shown, "the comment is kept in the draft"
+    assert "Any branch" in shown
+    assert pending_request.justification in shown
+    assert pending_request.digest_hex[:12] in shown
 
     wrong = peer.post(STEPUP, {"intent": intent.public_id, "password": "guess"})
     assert wrong.status_code == 422

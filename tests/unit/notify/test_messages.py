@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from breakglass.notify import messages
+from breakglass.notify import facts, messages
 
 AT = datetime(2026, 11, 22, 2, 26, tzinfo=UTC)
-BYPASS = messages.BypassFacts(
+BYPASS = facts.BypassFacts(
     site="https://bypass.example",
     tenant="acme",
     bypass_id="BG-7Q4MZK",
@@ -25,11 +25,11 @@ BYPASS = messages.BypassFacts(
     tier="High risk",
     tier_slug="high",
     ttl=timedelta(minutes=15),
-    needs=(messages.Need(group="Designated approvers", count=2),),
+    needs=(facts.Need(group="Designated approvers", count=2),),
     lapses_at=AT + timedelta(hours=1),
     digest="9f2c41aa07b3" + "0" * 52,
 )
-GRANT = messages.GrantFacts(
+GRANT = facts.GrantFacts(
     bypass=BYPASS,
     expires_at=AT + timedelta(minutes=15),
     ttl=timedelta(minutes=15),
@@ -41,7 +41,7 @@ GRANT = messages.GrantFacts(
     postmortem_due_at=AT + timedelta(days=7),
     assignee="Sam Oncall",
 )
-DEPLOY = messages.DeployFacts(
+DEPLOY = facts.DeployFacts(
     bypass=BYPASS, deploy_id="gha-8123-1", admitted_at=AT, actor="ci@acme"
 )
 ALL = {
