@@ -266,7 +266,9 @@ class UserAdmin(ScopedAdmin[User]):
         self.save_as_told(obj, saved)
 
     def _tenants(self, obj: User) -> set[int]:
-        return {row.role.tenant_id for row in obj.memberships.all()}
+        # Asked afresh: what the list prefetched holds managed tenants only.
+        held = RoleMember.objects.filter(user=obj)
+        return set(held.values_list("role__tenant_id", flat=True))
 
 
 def _to(role: RoleGroup) -> HttpResponse:

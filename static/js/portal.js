@@ -89,7 +89,7 @@
   body.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.xhr.getResponseHeader("HX-Retarget") === "#flash") event.detail.shouldSwap = true;
   });
-  body.addEventListener("htmx:afterOnLoad", (event) => { if (event.detail.xhr.status < 400) { fine = new Date(); $("#net").hidden = true; } });
+  body.addEventListener("htmx:afterOnLoad", (event) => { if (event.detail.xhr.status < 400) { fine = new Date(); $("#net").hidden = true; event.detail.elt?.classList.remove("failed"); } });
   for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
     body.addEventListener(name, (event) => {
       const xhr = event.detail.xhr, net = $("#net");
