@@ -18,7 +18,7 @@ from breakglass.queries import policies as queries
 from breakglass.services import policies
 from breakglass.states import PolicyState
 from portal.admin.scoped import ManagedFilter, ScopedAdmin, actor, managed, person
-from portal.forms.gates import TierWords, in_words
+from portal.forms.gates import TierWords, group_names, in_words
 from portal.forms.policies import TierForm
 from portal.http.errors import sentence
 
@@ -255,7 +255,8 @@ class PolicyAdmin(ScopedAdmin[Policy]):
 def _reading(policy: Policy) -> dict[str, Any]:
     """Returns a version for reading: its tiers in words, its findings, its number."""
     rules = queries.as_rules(policy=policy)
-    words: list[TierWords] = [in_words(tier) for tier in rules.tiers]
+    names = group_names(policy)
+    words: list[TierWords] = [in_words(tier, names=names) for tier in rules.tiers]
     findings = policies.check(policy=policy) if _is_draft(policy) else ()
     latest = queries.current(tenant=policy.tenant)
     return {

@@ -71,7 +71,7 @@ def test_a_draft_is_edited_checked_and_published_with_a_trace(admin, acme):
         ("named-seniors", 1),
     }
     page = text(admin.get(at("publish", draft.pk)))
-    assert "Needs 2 from designated-approvers and 1 from named-seniors." in page
+    assert "Needs 2 from Designated approvers and 1 from Named seniors." in page
     assert Policy.objects.filter(tenant=acme, state="published").count() == 1
     assert admin.post(at("publish", draft.pk)).status_code == 302
     draft.refresh_from_db()
