@@ -139,7 +139,7 @@ def check_bundles(
             verify(bundle.raw, bundle.statement, bundle.identity)
             subject = json.loads(bundle.statement)["subject"][0]["digest"]["sha256"]
         # Whatever a damaged bundle makes the library raise, the finding is the same.
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - a finding, whatever it is
             _add(report, 0, f"a {bundle.kind} bundle of {bundle.identity}: {error}")
             continue
         if subject != bundle.subject_sha256:

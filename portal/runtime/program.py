@@ -1,6 +1,8 @@
 """What a supervisor needs to know about a program, and one running copy of it."""
 
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -12,6 +14,8 @@ from typing import Final
 from portal.runtime.footing import OWN, Footing
 
 _TAIL_BYTES: Final = 8_192
+_ROOM_NEEDED: Final = 32 * 1024 * 1024
+_DISK_FULL: Final = os.strerror(errno.ENOSPC)
 _FIRST_DELAY: Final = 0.5
 _LONGEST_DELAY: Final = 30.0
 
@@ -84,11 +88,21 @@ def backoff(failures: int) -> float:
 
 
 def last_words(log: Path) -> str:
-    """Returns the last line of a log that says something, or an empty string."""
+    """
+    Returns the last line of a log that says something, or an empty string.
+
+    A full disk comes first, in plain words: what programs say after it is about
+    their tidying up.
+    """
     try:
         with log.open("rb") as source:
             source.seek(max(0, log.stat().st_size - _TAIL_BYTES))
             lines = source.read().decode(errors="replace").splitlines()
     except OSError:
         return ""
+    # PostgreSQL's log grows by segments of 16 MiB: with less room it is gone, and
+    # whoever needs it fails next, with other words.
+    is_full = shutil.disk_usage(log.parent).free < _ROOM_NEEDED
+    if is_full or any(_DISK_FULL in line for line in lines):
+        return "the disk is full: free some space and start again"
     return next((line.strip() for line in reversed(lines) if line.strip()), "")

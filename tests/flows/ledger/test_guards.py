@@ -168,7 +168,11 @@ def test_the_triggers_of_the_log_and_the_evidence_cannot_be_slept_through(db):
 
 
 def test_an_honest_entry_goes_in(acme):
-    AuditEntry.objects.create(**entry(acme))
+    honest = entry(acme)
+
+    AuditEntry.objects.create(**honest)
+
+    assert ChainHead.objects.get(tenant=acme).seq == honest["seq"]
 
 
 @pytest.mark.parametrize(

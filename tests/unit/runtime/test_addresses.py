@@ -127,6 +127,12 @@ def test_the_last_words_of_a_log_are_its_last_line_that_says_something(
     assert last_words(tmp_path / "none") == ""
 
 
+def test_a_full_disk_is_named_whatever_is_logged_after_it(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("could not write: No space left on device\ninitdb: tidying up\n")
+    assert "the disk is full" in last_words(log)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_a_busy_port_is_named_in_one_sentence(host: str) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -250,7 +250,7 @@ def test_a_failed_setup_leaves_no_half_made_data(tmp_path: Path) -> None:
     )
     with (
         Supervisor(tmp_path / "log") as supervisor,
-        pytest.raises(RuntimeProblem, match=r"set up its data.*No space left"),
+        pytest.raises(RuntimeProblem, match=r"set up its data.*the disk is full"),
     ):
         server.start(supervisor)
     server.close()
