@@ -14,7 +14,9 @@ LINT_IMPORTS_ARGS ?=
 VERIFY_ARGS ?= acme
 DEMO := $(or $(BREAKGLASS_VAR_DIR),var)/demo.json
 LOCK := pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url
-PIP := -m pip --disable-pip-version-check install --quiet --require-hashes
+# The lock names every package, so nothing is resolved anew: pip would take an unlocked
+# release of pydantic for the `pydantic[email]` that a dependency asks for.
+PIP := -m pip --disable-pip-version-check install --quiet --require-hashes --no-deps
 
 .DEFAULT_GOAL := help
 .PHONY: help demo verify test lint format lock bench soak clean reset
