@@ -69,6 +69,45 @@ class IntentState(TextChoices):
     LAPSED = "lapsed", "Lapsed"
 
 
+class ProofMethod(TextChoices):
+    """How a person proved, for one decision, who they are."""
+
+    PASSWORD = "password", "Password"
+    OIDC = "oidc", "Single sign-on"
+    PASSKEY = "passkey", "Passkey"
+
+
+class Assurance(TextChoices):
+    """On what a grant stands; gates are told, and may refuse the weaker one."""
+
+    SIGSTORE = "sigstore", "Signed at the Sigstore instance"
+    OFFLINE_QUORUM = "offline_quorum", "Signed under the outage fallback"
+
+
+class SignedBy(TextChoices):
+    """Which trust root a bundle verifies under."""
+
+    INSTANCE = "instance", "The Sigstore instance"
+    EMBEDDED = "embedded", "The embedded authority"
+    SEALED_KEY = "sealed_key", "The sealed local key"
+
+
+class SigningOutage(TextChoices):
+    """What a tier allows while signing is down."""
+
+    BLOCK = "block", "Wait for the signature"
+    OFFLINE_QUORUM = "offline_quorum", "One more approver, all with passkeys"
+
+
+class ExportState(TextChoices):
+    """How far an evidence archive has come."""
+
+    WAITING = "waiting", "Waiting"
+    RUNNING = "running", "Being made"
+    READY = "ready", "Ready"
+    FAILED = "failed", "Failed"
+
+
 class DeliveryState(TextChoices):
     """How far an outbox message or a notification has come."""
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from breakglass import clock
 from breakglass.actors import OPERATOR
 from breakglass.models import RoleGroup, Tenant
+from breakglass.rules.evidence import Proof
 from breakglass.services import approvals
 from breakglass.services import gates as gate_services
 from breakglass.services import people as people_services
@@ -136,10 +137,15 @@ def approve(bypass, approver, *, ttl=None, comment=""):
     return confirm(intent, approver)
 
 
+def proof(at=None):
+    """A sign-in by password, just now."""
+    return Proof(method="password", at=at or clock.db_now())
+
+
 def confirm(intent, approver):
     """Goes on from a draft, freshly authenticated."""
     return approvals.confirm(
         intent_id=intent.public_id,
         approver=approver,
-        authenticated_at=clock.db_now(),
+        proof=proof(),
     )

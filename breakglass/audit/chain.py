@@ -7,6 +7,7 @@ entry's hash stand inside the bytes, so that an entry fits in one place only.
 """
 
 import hashlib
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, TypedDict
@@ -57,6 +58,11 @@ def canonical(value: object) -> bytes:
 def timestamp(at: datetime) -> str:
     """Returns RFC 3339 in UTC with microseconds: `2026-11-22T02:41:07.120000Z`."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def base64url(data: bytes) -> str:
+    """Returns RFC 4648 section 5 text without padding, as WebAuthn writes bytes."""
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def entry_hash(body: bytes) -> bytes:

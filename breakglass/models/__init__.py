@@ -1,9 +1,12 @@
 """Tables and constraints; everything is re-exported here."""
 
 from breakglass.models.audit import AuditEntry, ChainHead, Checkpoint
+from breakglass.models.credentials import Credential, CredentialNotice
 from breakglass.models.deploys import Deploy
+from breakglass.models.evidence import Assertion, Authentication
 from breakglass.models.gates import Gate, GateToken
-from breakglass.models.grants import Grant
+from breakglass.models.grants import Countersignature, Grant
+from breakglass.models.logs import Export, LogStanding, Reanchor
 from breakglass.models.notifications import Channel, Notification
 from breakglass.models.outbox import OutboxMessage
 from breakglass.models.people import Identity, RoleGroup, RoleMember, User
@@ -16,23 +19,31 @@ from breakglass.models.tenants import Tenant
 __all__ = [
     "ActionItem",
     "Approval",
+    "Assertion",
     "AuditEntry",
+    "Authentication",
     "Bundle",
     "BypassRequest",
     "ChainHead",
     "Channel",
     "Checkpoint",
+    "Countersignature",
+    "Credential",
+    "CredentialNotice",
     "Deploy",
+    "Export",
     "Gate",
     "GateToken",
     "Grant",
     "Identity",
     "Intent",
+    "LogStanding",
     "Notification",
     "OutboxMessage",
     "Policy",
     "PostMortem",
     "PostMortemTemplate",
+    "Reanchor",
     "Requirement",
     "RoleGroup",
     "RoleMember",

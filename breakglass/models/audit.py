@@ -81,8 +81,14 @@ class Checkpoint(models.Model):
     statement = models.OneToOneField(
         Intent, on_delete=models.PROTECT, related_name="checkpoint"
     )
+    # RFC 6962 over the entry hashes; None on checkpoints of before there were trees.
+    tree_root = models.BinaryField(max_length=32, null=True, blank=True)
+    # The hashes of the perfect subtrees left to right: where the next one grows from.
+    tree_peaks = models.BinaryField(null=True, blank=True)
     sealed_at = models.DateTimeField()
     published_at = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    send_error = models.CharField(max_length=300, blank=True)
 
     class Meta:
         ordering = ("tenant", "-id")

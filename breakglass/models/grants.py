@@ -13,7 +13,7 @@ from breakglass.models.signing import Intent
 from breakglass.models.tenants import Tenant
 from breakglass.rules.scopes import Scope
 from breakglass.rules.window import Window
-from breakglass.states import GrantState
+from breakglass.states import Assurance, GrantState
 
 
 class Grant(models.Model):
@@ -37,6 +37,9 @@ class Grant(models.Model):
     ttl_seconds = models.PositiveIntegerField()
     max_deploys = models.PositiveIntegerField(null=True, blank=True)
     digest_required = models.BooleanField(default=False)
+    assurance = models.CharField(
+        max_length=20, choices=Assurance.choices, default=Assurance.SIGSTORE
+    )
     starts_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     state = models.CharField(
@@ -74,6 +77,11 @@ class Grant(models.Model):
             models.CheckConstraint(
                 condition=Q(quorum__gte=1), name="grant_has_a_quorum"
             ),
+            models.CheckConstraint(
+                condition=Q(assurance="sigstore")
+                | Q(assurance="offline_quorum", quorum__gte=2, ttl_seconds__lte=3600),
+                name="grant_offline_is_stricter",
+            ),
         )
         indexes = (
             models.Index(
@@ -104,3 +112,35 @@ class Grant(models.Model):
             branch=self.branch,
             artifact=self.artifact,
         )
+
+
+class Countersignature(models.Model):
+    """
+    A row owes a grant of the fallback the instance's signature, by a deadline.
+
+    Flagged once the deadline has passed, and for ever: a later signature is stored
+    beside the flag and takes nothing back.
+    """
+
+    grant = models.OneToOneField(
+        Grant, on_delete=models.PROTECT, related_name="countersignature"
+    )
+    statement = models.OneToOneField(
+        Intent, on_delete=models.PROTECT, null=True, blank=True, related_name="counter"
+    )
+    due_at = models.DateTimeField()
+    signed_at = models.DateTimeField(null=True, blank=True)
+    flagged_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        default_permissions = ()
+        indexes = (
+            models.Index(
+                fields=("due_at",),
+                condition=Q(signed_at__isnull=True),
+                name="countersignature_due",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"countersignature of {self.grant_id}"

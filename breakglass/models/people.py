@@ -47,6 +47,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(default=False)
     email_verified_at = models.DateTimeField(null=True, blank=True)
     date_joined = models.DateTimeField()
+    # Two accounts that turned out to be one person: this one was given up for that.
+    merged_into = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="merged"
+    )
 
     objects = UserManager()
 
@@ -60,6 +64,11 @@ class User(AbstractBaseUser, PermissionsMixin):
             models.UniqueConstraint(Lower("email"), name="user_email_is_one_person"),
             models.CheckConstraint(
                 condition=models.Q(kind__in=UserKind.values), name="user_kind_is_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(merged_into__isnull=True)
+                | models.Q(is_active=False),
+                name="user_merged_is_inactive",
             ),
         )
 
@@ -83,13 +92,16 @@ class Identity(models.Model):
     issuer = models.CharField(max_length=200)
     subject = models.CharField(max_length=200)
     created_at = models.DateTimeField()
+    unlinked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         default_permissions = ()
         verbose_name_plural = "identities"
         constraints = (
             models.UniqueConstraint(
-                fields=("issuer", "subject"), name="identity_is_one_person"
+                fields=("issuer", "subject"),
+                condition=models.Q(unlinked_at__isnull=True),
+                name="identity_is_one_person",
             ),
         )
 

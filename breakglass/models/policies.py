@@ -5,7 +5,7 @@ from django.db import models
 
 from breakglass.models.people import RoleGroup, User
 from breakglass.models.tenants import Tenant
-from breakglass.states import PolicyState
+from breakglass.states import PolicyState, SigningOutage
 
 
 def _patterns() -> "ArrayField[list[str], list[str]]":
@@ -98,6 +98,15 @@ class Tier(models.Model):
     )
     max_deploys = models.PositiveIntegerField(null=True, blank=True)
     digest_required = models.BooleanField(default=False)
+    passkey_required = models.BooleanField(
+        default=False, help_text="Each approval must carry a passkey's assertion."
+    )
+    signing_outage = models.CharField(
+        max_length=20,
+        choices=SigningOutage.choices,
+        default=SigningOutage.BLOCK,
+        help_text="What may happen while the signing service is down.",
+    )
     max_active_per_service = models.PositiveIntegerField(null=True, blank=True)
     postmortem_days = models.PositiveSmallIntegerField(
         default=5, help_text="Business days from the close to the deadline."
@@ -120,6 +129,10 @@ class Tier(models.Model):
                 & models.Q(remind_seconds__gte=30)
                 & models.Q(postmortem_days__gte=1),
                 name="tier_times_are_positive",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(signing_outage__in=SigningOutage.values),
+                name="tier_signing_outage_is_known",
             ),
         )
 

@@ -1,13 +1,14 @@
 """Signatures: the intent committed first, the bundle that fulfils it."""
 
 import uuid
+from hashlib import sha256
 
 from django.db import models
 from django.db.models import Q
 
 from breakglass.models.people import User
 from breakglass.models.tenants import Tenant
-from breakglass.states import IntentState
+from breakglass.states import IntentState, SignedBy
 
 
 class IntentKind(models.TextChoices):
@@ -16,6 +17,7 @@ class IntentKind(models.TextChoices):
     APPROVAL = "approval", "Approval"
     GRANT = "grant", "Grant"
     CHECKPOINT = "checkpoint", "Checkpoint"
+    COUNTERSIGNATURE = "counter", "Countersignature"
 
 
 class Intent(models.Model):
@@ -55,7 +57,7 @@ class Intent(models.Model):
                     request__isnull=False,
                     ttl_seconds__isnull=False,
                 )
-                | Q(kind__in=("grant", "checkpoint"), signer__isnull=True),
+                | Q(kind__in=("grant", "checkpoint", "counter"), signer__isnull=True),
                 name="intent_approval_has_a_person",
             ),
             models.CheckConstraint(
@@ -79,6 +81,11 @@ class Intent(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} intent {self.public_id}"
 
+    @property
+    def digest(self) -> bytes:
+        """What a passkey or a sign-in is bound to: SHA-256 of the exact bytes."""
+        return sha256(bytes(self.statement)).digest()
+
 
 class Bundle(models.Model):
     """A row is one verified Sigstore bundle, byte for byte. It never changes."""
@@ -90,7 +97,12 @@ class Bundle(models.Model):
     sha256 = models.BinaryField(max_length=32, unique=True)
     identity = models.CharField(max_length=200)
     issuer = models.CharField(max_length=200)
-    log_index = models.BigIntegerField()
+    signed_by = models.CharField(
+        max_length=10, choices=SignedBy.choices, default=SignedBy.INSTANCE
+    )
+    log_index = models.BigIntegerField(
+        null=True, blank=True, help_text="None for the sealed key: no log was there"
+    )
     integrated_at = models.DateTimeField()
     verified_at = models.DateTimeField()
 
@@ -100,6 +112,11 @@ class Bundle(models.Model):
             models.CheckConstraint(
                 condition=Q(identity__length__gt=0) & Q(issuer__length__gt=0),
                 name="bundle_names_its_signer",
+            ),
+            models.CheckConstraint(
+                condition=Q(signed_by="sealed_key", log_index__isnull=True)
+                | Q(signed_by__in=("instance", "embedded"), log_index__isnull=False),
+                name="bundle_stands_in_a_log",
             ),
         )
 

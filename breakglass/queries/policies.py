@@ -5,7 +5,7 @@ from datetime import timedelta
 from breakglass.models import BypassRequest, Policy, Tenant, Tier
 from breakglass.rules import tiers as rules
 from breakglass.rules.stricter import Terms, stricter_terms
-from breakglass.states import PolicyState
+from breakglass.states import PolicyState, SigningOutage
 
 
 def current(*, tenant: Tenant) -> Policy | None:
@@ -69,6 +69,8 @@ def tier_rules(*, tier: Tier) -> rules.Tier:
         digest_required=tier.digest_required,
         max_active_per_service=tier.max_active_per_service,
         postmortem_days=tier.postmortem_days,
+        passkey_required=tier.passkey_required,
+        offline_quorum=tier.signing_outage == SigningOutage.OFFLINE_QUORUM,
     )
 
 

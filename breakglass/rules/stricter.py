@@ -17,6 +17,8 @@ class Terms:
     max_deploys: int | None
     digest_required: bool
     max_active_per_service: int | None
+    passkey_required: bool
+    offline_quorum: bool
 
 
 def stricter_terms(*, pinned: Tier, current: Tier) -> Terms:
@@ -24,7 +26,8 @@ def stricter_terms(*, pinned: Tier, current: Tier) -> Terms:
     Returns the terms that satisfy both tiers.
 
     The cap is the smaller of the two longest TTL choices (a tier that offers none
-    caps at nothing), a limit beats no limit, a demand of either is a demand.
+    caps at nothing), a limit beats no limit, a demand of either is a demand, and the
+    outage fallback is allowed only where both allow it.
     """
     return Terms(
         ttl_cap=min(
@@ -37,6 +40,8 @@ def stricter_terms(*, pinned: Tier, current: Tier) -> Terms:
             first=pinned.max_active_per_service,
             second=current.max_active_per_service,
         ),
+        passkey_required=pinned.passkey_required or current.passkey_required,
+        offline_quorum=pinned.offline_quorum and current.offline_quorum,
     )
 
 

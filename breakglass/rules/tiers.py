@@ -57,7 +57,8 @@ class Tier:
     One rung of a policy: whom it applies to, who must approve, what is granted.
 
     `max_deploys` and `max_active_per_service` are None for no limit;
-    `postmortem_days` are business days.
+    `postmortem_days` are business days. `offline_quorum`: while signing is down, one
+    more approver may stand in for it, all with passkeys (security.md 4.3).
     """
 
     slug: str
@@ -71,6 +72,8 @@ class Tier:
     digest_required: bool
     max_active_per_service: int | None
     postmortem_days: int
+    passkey_required: bool = False
+    offline_quorum: bool = False
 
 
 @dataclass(frozen=True, slots=True)

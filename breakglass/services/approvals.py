@@ -11,7 +11,7 @@ import logging
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
@@ -26,6 +26,7 @@ from breakglass.errors import (
     SigningFailed,
 )
 from breakglass.models import (
+    Authentication,
     BypassRequest,
     Intent,
     Tenant,
@@ -33,6 +34,7 @@ from breakglass.models import (
 )
 from breakglass.models.signing import IntentKind
 from breakglass.queries import access, policies
+from breakglass.rules.evidence import Proof
 from breakglass.rules.identifiers import check_text
 from breakglass.rules.window import check_set_ttl
 from breakglass.services import counting, requests, signatures
@@ -75,7 +77,9 @@ def intend(
         msg = "Your approval is being signed already."
         raise Conflict(msg)
     mine.filter(state=IntentState.DRAFT).update(state=IntentState.LAPSED)
+    intent_id = uuid4()
     return Intent.objects.create(
+        public_id=intent_id,
         tenant=tenant,
         kind=IntentKind.APPROVAL,
         state=IntentState.DRAFT,
@@ -84,7 +88,12 @@ def intend(
         ttl_seconds=int(set_ttl.total_seconds()),
         comment=comment,
         statement=_statement(
-            bypass=bypass, approver=approver, ttl=set_ttl, comment=comment, now=now
+            bypass=bypass,
+            approver=approver,
+            ttl=set_ttl,
+            comment=comment,
+            now=now,
+            nonce=intent_id,
         ),
         created_at=now,
         expires_at=now + DRAFT_FOR,
@@ -105,17 +114,15 @@ def draft(*, intent_id: UUID, approver: User) -> Intent:
     return found
 
 
-def confirm(*, intent_id: UUID, approver: User, authenticated_at: datetime) -> Outcome:
+def confirm(*, intent_id: UUID, approver: User, proof: Proof) -> Outcome:
     """
     Signs a decision in the approver's name and records it.
 
-    `authenticated_at` must be younger than five minutes by the database's clock, or
+    The proof must be younger than five minutes by the database's clock, or
     ReauthenticationRequired is raised. SigningFailed means that nothing counted and
     the intent will be taken up again; Conflict or NotPermitted that it never will.
     """
-    intent = _commit(
-        intent_id=intent_id, approver=approver, authenticated_at=authenticated_at
-    )
+    intent = _commit(intent_id=intent_id, approver=approver, proof=proof)
     bundle = signatures.fulfil(intent=intent)
     return counting.record(intent=intent, bundle=bundle)
 
@@ -194,7 +201,7 @@ def _require_still_may(intent: Intent) -> None:
 
 
 @transaction.atomic
-def _commit(*, intent_id: UUID, approver: User, authenticated_at: datetime) -> Intent:
+def _commit(*, intent_id: UUID, approver: User, proof: Proof) -> Intent:
     intent = (
         Intent.objects.select_for_update(of=("self",), no_key=True)
         .select_related("tenant", "signer", "request")
@@ -205,7 +212,7 @@ def _commit(*, intent_id: UUID, approver: User, authenticated_at: datetime) -> I
         msg = "this decision is not waiting any more: look at the request again"
         raise NotFound(msg)
     now = clock.db_now()
-    if not timedelta(0) <= now - authenticated_at < settings.STEP_UP_MAX_AGE:
+    if not timedelta(0) <= now - proof.at < settings.STEP_UP_MAX_AGE:
         msg = "Sign in again: your last sign-in is older than five minutes."
         raise ReauthenticationRequired(msg)
     if intent.state == IntentState.DRAFT and intent.expires_at <= now:  # type: ignore[operator]  # a draft has an end
@@ -219,9 +226,20 @@ def _commit(*, intent_id: UUID, approver: User, authenticated_at: datetime) -> I
         to=IntentState.COMMITTED,
         what="decision",
     )
-    intent.authenticated_at = authenticated_at
+    intent.authenticated_at = proof.at
     intent.next_try_at = signatures.lease_until(now)
     intent.save(update_fields=["state", "authenticated_at", "next_try_at"])
+    Authentication.objects.create(
+        intent=intent,
+        method=proof.method,
+        at=proof.at,
+        issuer=proof.issuer,
+        subject=proof.subject,
+        token_sha256=proof.token_sha256,
+        auth_time=proof.auth_time,
+        amr=list(proof.amr),
+        acr=proof.acr,
+    )
     return intent
 
 
@@ -232,7 +250,13 @@ def _statement(
     ttl: timedelta,
     comment: str,
     now: datetime,
+    nonce: UUID,
 ) -> bytes:
+    """
+    Returns what the approver signs: also what a passkey and a sign-in are bound to.
+
+    The nonce is random, so that nobody can make the digest before the decision.
+    """
     terms = policies.terms_of(bypass=bypass)
     return statements.statement(
         name=bypass.bypass_id,
@@ -240,6 +264,7 @@ def _statement(
         predicate_type=statements.APPROVAL_TYPE,
         predicate={
             "verdict": "approve",
+            "nonce": str(nonce),
             "bypass_id": bypass.bypass_id,
             "tenant": str(bypass.tenant.public_id),
             "approver": {"subject": str(approver.public_id), "email": approver.email},

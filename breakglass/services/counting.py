@@ -10,9 +10,18 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from breakglass import clock, outbox
-from breakglass.audit import events, ledger
+from breakglass.audit import chain, events, ledger
 from breakglass.errors import Conflict, DigestMismatch, NotFound, NotPermitted
-from breakglass.models import Approval, Bundle, BypassRequest, Grant, Intent, User
+from breakglass.models import (
+    Approval,
+    Assertion,
+    Authentication,
+    Bundle,
+    BypassRequest,
+    Grant,
+    Intent,
+    User,
+)
 from breakglass.queries import access, approvers
 from breakglass.queries.requests import may_decide
 from breakglass.rules.approval import Quorum, require_second_person
@@ -112,12 +121,46 @@ def _append(*, bypass: BypassRequest, approval: Approval, bundle: Bundle) -> Non
             "digest": bypass.digest_hex,
             "ttl_seconds": approval.ttl_seconds,
             "comment": approval.comment,
+            "statement_sha256": bundle.intent.digest.hex(),
             "bundle_sha256": bytes(bundle.sha256).hex(),
+            "signed_by": bundle.signed_by,
             "identity": bundle.identity,
             "issuer": bundle.issuer,
             "log_index": bundle.log_index,
+            "authentication": _authentication(bundle.intent),
+            "passkey": _passkey(bundle.intent),
         },
     )
+
+
+def _authentication(intent: Intent) -> chain.Fact:
+    """Returns the fresh sign-in behind a decision, as the log keeps it."""
+    given = Authentication.objects.filter(intent=intent).first()
+    if given is None:  # of before sign-ins were kept
+        return None
+    return {
+        "method": given.method,
+        "at": chain.timestamp(given.at),
+        "issuer": given.issuer,
+        "subject": given.subject,
+        "token_sha256": bytes(given.token_sha256 or b"").hex(),
+        "auth_time": chain.timestamp(given.auth_time) if given.auth_time else "",
+        "amr": list(given.amr),
+        "acr": given.acr,
+    }
+
+
+def _passkey(intent: Intent) -> chain.Fact:
+    """Returns the assertion whole: verifiers check it without our database."""
+    given = Assertion.objects.filter(intent=intent).select_related("credential").first()
+    if given is None:
+        return None
+    return {
+        "credential": chain.base64url(bytes(given.credential.credential_id)),
+        "authenticator_data": chain.base64url(bytes(given.authenticator_data)),
+        "client_data": chain.base64url(bytes(given.client_data)),
+        "signature": chain.base64url(bytes(given.signature)),
+    }
 
 
 @transaction.atomic

@@ -253,6 +253,7 @@ def _record_issue(*, grant: Grant, actor: Actor, now: datetime) -> None:
             "expires_at": chain.timestamp(grant.expires_at),
             "max_deploys": grant.max_deploys,
             "digest_required": grant.digest_required,
+            "assurance": grant.assurance,
             "quorum": grant.quorum,
             "approvers": [a.bundle.identity for a in given],
             "approval_bundles": [bytes(a.bundle.sha256).hex() for a in given],

@@ -156,6 +156,8 @@ def _document(*, policy: Policy, version: int) -> dict[str, chain.Fact]:
                 "digest_required": tier.digest_required,
                 "max_active_per_service": tier.max_active_per_service,
                 "postmortem_days": tier.postmortem_days,
+                "passkey_required": tier.passkey_required,
+                "offline_quorum": tier.offline_quorum,
             }
         )
     return {"type": "breakglass/policy/v1", "version": version, "tiers": tiers}

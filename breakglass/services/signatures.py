@@ -10,6 +10,7 @@ import logging
 import random
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Final
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
@@ -27,6 +28,12 @@ from breakglass.states import INTENT_MOVES, IntentState, require_move
 logger = logging.getLogger(__name__)
 
 _LONGEST_WAIT = timedelta(minutes=5)
+PORTALS_OWN: Final = (
+    IntentKind.GRANT,
+    IntentKind.CHECKPOINT,
+    IntentKind.COUNTERSIGNATURE,
+)
+"""What the portal signs in its own name."""
 
 
 def fulfil(*, intent: Intent) -> Bundle:
@@ -55,7 +62,7 @@ def sign_due(*, limit: int = 50) -> int:
     """Signs the portal's own statements that wait; returns how many it signed."""
     due = Intent.objects.filter(
         state=IntentState.COMMITTED,
-        kind__in=(IntentKind.GRANT, IntentKind.CHECKPOINT),
+        kind__in=PORTALS_OWN,
         next_try_at__lte=clock.db_now(),
     ).order_by("pk")[:limit]
     done = 0

@@ -111,6 +111,7 @@ class TierForm(forms.ModelForm[TierRow]):
             *("branches", "environments", "data_classes", "needs", "ttl_choices"),
             *("pending_seconds", "remind_seconds", "max_deploys", "digest_required"),
             *("max_active_per_service", "postmortem_days"),
+            *("passkey_required", "signing_outage"),
         )
         labels = {"postmortem_days": "Post-mortem within"}
         help_texts = {"postmortem_days": "Working days from the close to the deadline."}

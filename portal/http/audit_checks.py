@@ -38,7 +38,7 @@ class Signature:
 
     identity: str
     issuer: str
-    log_index: int
+    log_index: int | None
     integrated_at: datetime
     certificate: str
     pem: str

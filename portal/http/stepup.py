@@ -21,6 +21,7 @@ from breakglass.errors import (
 )
 from breakglass.models import Intent, User
 from breakglass.models.signing import IntentKind
+from breakglass.rules.evidence import Proof
 from breakglass.services import approvals
 from breakglass.services.counting import Outcome
 from breakglass.states import IntentState
@@ -53,7 +54,9 @@ def sign(
     """Signs and records the decision, and says what came of it."""
     try:
         outcome = approvals.confirm(
-            intent_id=intent.public_id, approver=request.user, authenticated_at=at
+            intent_id=intent.public_id,
+            approver=request.user,
+            proof=Proof(method="password", at=at),
         )
     except ReauthenticationRequired:
         return ask(request, intent, back=back)

@@ -7,6 +7,7 @@ from breakglass import clock
 from breakglass.models import BypassRequest, Gate, Tenant, User
 from breakglass.queries import postmortems as postmortem_queries
 from breakglass.rules.decision import Question
+from breakglass.rules.evidence import Proof
 from breakglass.rules.scopes import Scope
 from breakglass.services import (
     approvals,
@@ -62,7 +63,7 @@ def _approve(world: World, bypass: BypassRequest, *who: str, comment: str) -> No
         approvals.confirm(
             intent_id=intent.public_id,
             approver=approver,
-            authenticated_at=clock.db_now(),
+            proof=Proof(method="password", at=clock.db_now()),
         )
 
 

@@ -36,6 +36,17 @@ WHY = "Checkout returns 5xx for a third of all users: «Zahlung» fällt aus \U0
 URL = "https://incidents.example/INC-771"
 POLICY_DIGEST = sha256(b"policy 7").hexdigest()
 APPROVAL_BUNDLE = sha256(b"the bundle of the approval").hexdigest()
+STATEMENT_DIGEST = sha256(b"the statement of the approval").hexdigest()
+SIGN_IN = {
+    "method": "password",
+    "at": chain.timestamp(START),
+    "issuer": "",
+    "subject": "",
+    "token_sha256": "",
+    "auth_time": "",
+    "amr": [],
+    "acr": "",
+}
 GRANT_BUNDLE = sha256(b"the bundle of the grant").hexdigest()
 TEXT_DIGEST = sha256(b"the text of the post-mortem").hexdigest()
 ISSUER = "https://breakglass.internal/oidc"
@@ -100,6 +111,8 @@ TIER = {
     "digest_required": False,
     "max_active_per_service": None,
     "postmortem_days": 5,
+    "passkey_required": False,
+    "offline_quorum": False,
 }
 
 # event -> (actor, facts); what names a bypass is listed behind.
@@ -166,10 +179,14 @@ ENTRIES = {
             "digest": DIGEST,
             "ttl_seconds": 900,
             "comment": "",
+            "statement_sha256": STATEMENT_DIGEST,
             "bundle_sha256": APPROVAL_BUNDLE,
+            "signed_by": "instance",
             "identity": PEER["name"],
             "issuer": ISSUER,
             "log_index": 12,
+            "authentication": SIGN_IN,
+            "passkey": None,
         },
     ),
     events.GRANT_ISSUED: (
@@ -184,6 +201,7 @@ ENTRIES = {
             "expires_at": CLOSED,
             "max_deploys": None,
             "digest_required": False,
+            "assurance": "sigstore",
             "quorum": 1,
             "approvers": [PEER["name"]],
             "approval_bundles": [APPROVAL_BUNDLE],
@@ -286,6 +304,7 @@ def all_statements() -> dict[str, dict[str, object]]:
                 **subject,
                 **terms,
                 "verdict": "approve",
+                "nonce": "5d0d6a51-9a0e-4d0c-8f3a-0c3b7f7f6a10",
                 "approver": {"subject": PEER["id"], "email": PEER["name"]},
                 "ttl_seconds": 900,
                 "policy_version": 7,

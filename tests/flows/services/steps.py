@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from breakglass import clock
 from breakglass.actors import OPERATOR
 from breakglass.models import AuditEntry, Bundle, Requirement, RoleGroup
 from breakglass.rules.decision import Question
@@ -30,7 +29,7 @@ def commit(intent, approver):
     return approvals._commit(
         intent_id=intent.public_id,
         approver=approver,
-        authenticated_at=clock.db_now(),
+        proof=factories.proof(),
     )
 
 

@@ -25,7 +25,9 @@ STALE = timedelta(minutes=5)
 
 def confirm(intent, person, *, authenticated_at):
     return approvals.confirm(
-        intent_id=intent.public_id, approver=person, authenticated_at=authenticated_at
+        intent_id=intent.public_id,
+        approver=person,
+        proof=factories.proof(authenticated_at),
     )
 
 
@@ -70,7 +72,9 @@ def test_a_sign_in_of_just_under_five_minutes_is_fresh(
     stop_clock(now)
 
     committed = approvals._commit(
-        intent_id=intent.public_id, approver=people.peer, authenticated_at=now - ago
+        intent_id=intent.public_id,
+        approver=people.peer,
+        proof=factories.proof(now - ago),
     )
 
     assert committed.state == IntentState.COMMITTED
