@@ -1,14 +1,13 @@
 """Who counts: live rows, one slot a person, the stricter of two policies."""
 
 from datetime import timedelta
-from hashlib import sha256
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
 from breakglass.actors import OPERATOR
 from breakglass.errors import NotPermitted
-from breakglass.models import Approval, Bundle, Grant, Intent
+from breakglass.models import Approval, Grant
 from breakglass.queries import approvers
 from breakglass.queries import requests as request_queries
 from breakglass.services import counting
@@ -16,6 +15,7 @@ from breakglass.services import people as person_services
 from breakglass.states import IntentState
 from tests import factories
 from tests.flows.services import steps
+from tests.flows.services.rows import evidence, insert
 
 
 def missing(outcome):
@@ -199,46 +199,6 @@ def test_deploy_limits_and_digests_asked_later_hold_for_the_grant(
 
 
 # ------------------------------------------------------------ the database's own guards
-
-
-def evidence(bypass, signer, ttl_seconds=900, *, mark=""):
-    """A bundle row that claims to be the signer's; only its bytes are made up."""
-    intent = Intent.objects.create(
-        tenant=bypass.tenant,
-        kind="approval",
-        state="signed",
-        signer=signer,
-        request=bypass,
-        statement=b"{}",
-        ttl_seconds=ttl_seconds,
-        created_at=bypass.opened_at,
-        authenticated_at=bypass.opened_at,
-    )
-    raw = f"{bypass.bypass_id} {signer.email} {mark}".encode()
-    return Bundle.objects.create(
-        intent=intent,
-        bundle=raw,
-        sha256=sha256(raw).digest(),
-        identity=signer.email,
-        issuer="x",
-        log_index=0,
-        integrated_at=bypass.opened_at,
-        verified_at=bypass.opened_at,
-    )
-
-
-def insert(bypass, approver, bundle, **other):
-    """Writes an approval past the services, as a bug or an intruder would."""
-    fields = {
-        "request": bypass,
-        "approver": approver,
-        "digest": bypass.digest,
-        "ttl_seconds": 900,
-        "bundle": bundle,
-        "created_at": bypass.opened_at,
-    }
-    with transaction.atomic():
-        return Approval.objects.create(**{**fields, **other})
 
 
 def test_the_database_refuses_an_approval_against_the_second_person_rule(
