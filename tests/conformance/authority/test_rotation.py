@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sigstore.errors import VerificationError
 from sigstore.models import Bundle
 
+from breakglass.errors import SigningFailed
+from breakglass.signing.keyless import KeylessVerifier
 from tests.conformance.authority import own
 from tests.conformance.authority.own import Own
 from tests.conformance.authority.stock_client import (
@@ -104,6 +106,25 @@ def test_what_a_compromised_generation_signed_does_not_verify(story):
         portal.verify(story.second)
     portal.verify(story.first)  # the one before it is not under suspicion
     portal.verify(story.third)
+
+
+def test_the_portals_verifier_agrees(story):
+    layout = story.own.installation.layout
+    routine = KeylessVerifier(story.routine_trust.read_text(), own.CONSTANTS.issuer)
+    final = KeylessVerifier(layout.trust_config.read_text(), own.CONSTANTS.issuer)
+
+    def taken(verifier, bundle) -> bool:
+        try:
+            verifier.payload_of(bundle=bundle.to_json().encode(), email=ALICE)
+        except SigningFailed:
+            return False
+        return True
+
+    assert taken(routine, story.first)
+    assert taken(routine, story.second)
+    assert taken(final, story.first)
+    assert not taken(final, story.second)
+    assert taken(final, story.third)
 
 
 @pytest.mark.parametrize("name", ["first", "second"])
