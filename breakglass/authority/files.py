@@ -16,7 +16,7 @@ def write_new(path: Path, data: bytes, *, mode: int) -> None:
 
 def replace(path: Path, text: str) -> None:
     """Replaces *path* so that a reader sees the old file or the new, never a part."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=prefix(path))
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
@@ -28,6 +28,11 @@ def replace(path: Path, text: str) -> None:
         Path(name).unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
+
+
+def prefix(path: Path) -> str:
+    """Returns how the file that `replace` writes first is called, up to its end."""
+    return f".{path.name}."
 
 
 def sync_directory(path: Path) -> None:

@@ -18,7 +18,7 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 
 from breakglass.authority import config, rotation, store, trust
-from breakglass.authority.config import ServeConfig
+from breakglass.authority.config import Layout, ServeConfig
 from breakglass.authority.errors import InstallationTrouble
 from breakglass.authority.installation import Installation, open_installation
 from breakglass.authority.server import Application
@@ -46,14 +46,12 @@ def prepare(told: ServeConfig, *, host: str, port: int) -> Installation:
     Raises `InstallationTrouble` saying what an operator must mend.
     """
     _require_free(host, port)  # before the files name a port that is another's
-    installation = open_installation(told.base)
-    rotation.bring_up(installation, told.database_url)
-    try:
+    with rotation.alone(Layout(told.base)):
+        installation = open_installation(told.base)
+        rotation.bring_up(installation, told.database_url)
         trust.publish(installation, told.public_url)
-        rotation.remove_retired_keys(installation)
-    except OSError as exc:
-        raise InstallationTrouble(f"the files cannot be written: {exc}") from exc
-    return installation
+        rotation.tidy_up(installation)
+        return installation
 
 
 def serve(told: ServeConfig, *, host: str, port: int) -> None:

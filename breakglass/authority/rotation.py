@@ -79,17 +79,11 @@ def rotate(base: Path, *, database_url: str, wish: Wish) -> Outcome:
     counts, when the root's key or the database is not there.
     """
     wish.require_valid()
-    layout = open_installation(base).layout  # whether there is one at all
-    try:
-        with _alone(layout):
-            installation = open_installation(base)
-            if _is_unfinished(installation):
-                return _finish(installation, database_url, wish)
-            return _rotate(installation, database_url, wish)
-    except OSError as exc:
-        raise InstallationTrouble(
-            f"cannot write to {base}: {exc}. Mend that and run rotate again"
-        ) from exc
+    with alone(Layout(base)):
+        installation = open_installation(base)
+        if _is_unfinished(installation):
+            return _finish(installation, database_url, wish)
+        return _rotate(installation, database_url, wish)
 
 
 def distrust(base: Path, *, generation: int, reason: str) -> Generation:
@@ -97,12 +91,12 @@ def distrust(base: Path, *, generation: int, reason: str) -> Generation:
     Takes a retired generation out of the trusted root, for ever and on record.
 
     For keys that turn out to have been stolen before they were retired. Needs no key.
-    Raises `InstallationTrouble` for the generation in use: that takes a rotation.
+    The second time only writes the trust files again: the first reason stands. Raises
+    `InstallationTrouble` for the generation in use: that takes a rotation.
     """
     if not reason.strip():
         raise NotUsable("--reason is required: it is what an auditor is told")
-    layout = open_installation(base).layout
-    with _alone(layout):
+    with alone(Layout(base)):
         installation = open_installation(base)
         *retired, live = installation.generations
         if generation == live.number:
@@ -112,16 +106,12 @@ def distrust(base: Path, *, generation: int, reason: str) -> Generation:
         if not 0 < generation < live.number:
             raise NotUsable(f"there is no generation {generation}")
         known = retired[generation - 1]
-        if known.distrusted:
-            raise InstallationTrouble(
-                f"generation {generation} is distrusted since {known.distrusted.at}"
-            )
-        retired[generation - 1] = replace(
-            known, distrusted=Remark(datetime.now(UTC), reason)
-        )
-        _record(installation, (*retired, live))
+        if known.distrusted is None:
+            known = replace(known, distrusted=Remark(datetime.now(UTC), reason))
+            retired[generation - 1] = known
+            _record(installation, (*retired, live))
         trust.republish(open_installation(base))
-        return retired[generation - 1]
+        return known
 
 
 def bring_up(installation: Installation, database_url: str) -> None:
@@ -138,17 +128,22 @@ def bring_up(installation: Installation, database_url: str) -> None:
     )
 
 
-def remove_retired_keys(installation: Installation) -> None:
+def tidy_up(installation: Installation) -> None:
     """
     Deletes the key files of every generation but the one in use.
 
-    Private keys first. Their public halves are in ``installation.json``.
+    Private keys first. Their public halves are in ``installation.json``. Files that a
+    killed run left half written go as well, so hold `alone`.
     """
+    layout = installation.layout
+    for path in (layout.installation, layout.trusted_root, layout.trust_config):
+        for remains in layout.base.glob(f"{files.prefix(path)}*"):
+            remains.unlink()
     for generation in installation.generations[:-1]:
-        folder = installation.layout.keys_of(generation.number)
+        folder = layout.keys_of(generation.number)
         for path in keys.paths(folder):
             path.unlink(missing_ok=True)
-        if folder != installation.layout.keys and folder.exists():
+        if folder != layout.keys and folder.exists():
             folder.rmdir()
 
 
@@ -187,7 +182,7 @@ def _rotate(installation: Installation, database_url: str, wish: Wish) -> Outcom
         _record(installation, known)
     rotated = open_installation(layout.base)
     trust.republish(rotated)
-    remove_retired_keys(rotated)
+    tidy_up(rotated)
     new_root = root.certificate != installation.ring.root
     return Outcome(beginning, new_root=new_root)
 
@@ -238,7 +233,7 @@ def _is_unfinished(installation: Installation) -> bool:
 def _finish(installation: Installation, database_url: str, wish: Wish) -> Outcome:
     bring_up(installation, database_url)
     trust.republish(installation)
-    remove_retired_keys(installation)
+    tidy_up(installation)
     *_, before, live = installation.generations
     if wish.compromised and not before.distrusted:
         raise InstallationTrouble(
@@ -251,14 +246,27 @@ def _finish(installation: Installation, database_url: str, wish: Wish) -> Outcom
 
 
 @contextmanager
-def _alone(layout: Layout) -> Iterator[None]:
-    """Holds the key folder against another rotation; a killed one lets go."""
-    descriptor = os.open(layout.keys, os.O_RDONLY | os.O_DIRECTORY)
+def alone(layout: Layout) -> Iterator[None]:
+    """
+    Holds an installation against another rotation or start; a killed one lets go.
+
+    Whatever cannot be written inside becomes an `InstallationTrouble`.
+    """
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as exc:
-            raise InstallationTrouble("another rotation is under way") from exc
+        descriptor = os.open(layout.keys, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        open_installation(layout.base)  # says what is wrong with it
+        raise
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
+    except BlockingIOError as exc:
+        raise InstallationTrouble(
+            f"{layout.base} is being rotated or started: try again"
+        ) from exc
+    except OSError as exc:
+        raise InstallationTrouble(
+            f"cannot write to {layout.base}: {exc}. Mend that and run it again"
+        ) from exc
     finally:
         os.close(descriptor)

@@ -100,25 +100,30 @@ def _require_authority(
     leaf: x509.Certificate, times: list[datetime], listed: Iterable[Listed]
 ) -> None:
     """
-    Which authority issued the certificate costs a signature check, so it is asked only
-    when the answer matters: when one of them is outside its window.
+    Finds who issued the certificate, by name: no chain holds without (RFC 5280, 6.1.3).
+
+    Only where authorities of one name are not all in their windows, the costly answer
+    is needed: whose key it was.
     """
-    everyone = list(listed)
-    covering = [one for one in everyone if _covers(one.get("validFor"), times)]
-    if everyone and len(covering) == len(everyone):
-        return
-    if not any(_issued(leaf, one) for one in covering):
+    named = [(one, _issuer(one)) for one in listed]
+    named = [(one, issuer) for one, issuer in named if issuer.subject == leaf.issuer]
+    covering = [issuer for one, issuer in named if _covers(one.get("validFor"), times)]
+    if not covering:
+        raise _retired(times, "the certificate authority's key")
+    if len(covering) < len(named) and not any(_issued(leaf, by) for by in covering):
         raise _retired(times, "the certificate authority's key")
 
 
-def _issued(leaf: x509.Certificate, authority: Listed) -> bool:
+def _issuer(authority: Listed) -> x509.Certificate:
     issuing = authority["certChain"]["certificates"][0]["rawBytes"]
+    return x509.load_der_x509_certificate(b64decode(issuing))
+
+
+def _issued(leaf: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
-        leaf.verify_directly_issued_by(
-            x509.load_der_x509_certificate(b64decode(issuing))
-        )
+        leaf.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature):
-        return False  # another name, another kind of key, another key
+        return False  # another kind of key, another key
     return True
 
 

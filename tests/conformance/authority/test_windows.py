@@ -13,6 +13,10 @@ from pathlib import Path
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 from sigstore.models import Bundle, ClientTrustConfig
 from sigstore.verify import Verifier, policy
 
@@ -172,15 +176,37 @@ def test_a_key_that_is_not_listed_is_refused(bundle, root, kind):
         check(bundle, {**root, kind: []})
 
 
+def same_name(authority: dict) -> dict:
+    """An authority of the same name with another key, as some instances have."""
+    der = base64.b64decode(authority["certChain"]["certificates"][0]["rawBytes"])
+    name = x509.load_der_x509_certificate(der).subject
+    key = ec.generate_private_key(ec.SECP384R1())
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2040, 1, 1, tzinfo=UTC))
+        .sign(key, hashes.SHA384())
+    )
+    raw = base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
+    return {"certChain": {"certificates": [{"rawBytes": raw}]}, "validFor": {}}
+
+
 def test_another_authority_in_force_does_not_excuse_a_retired_one(bundle, root, stolen):
-    others = json.loads(stolen[0])["trustedRoot"]["certificateAuthorities"]
     changed = copy.deepcopy(root)
-    changed["certificateAuthorities"][0]["validFor"]["end"] = moment(bundle, -1)
-    for other in others:
-        other["validFor"] = {}
-    changed["certificateAuthorities"] += others
+    (own_authority,) = changed["certificateAuthorities"]
+    own_authority["validFor"]["end"] = moment(bundle, -1)
+    others = json.loads(stolen[0])["trustedRoot"]["certificateAuthorities"]
+    namesake = same_name(own_authority)
+    changed["certificateAuthorities"] += [*others, namesake]
     with pytest.raises(SigningFailed, match="certificate authority"):
         check(bundle, changed)
+    own_authority["validFor"]["end"] = moment(bundle, 0)
+    namesake["validFor"]["end"] = moment(bundle, -1)
+    check(bundle, changed)
 
 
 def test_one_window_of_several_is_enough(bundle, root):
