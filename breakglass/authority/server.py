@@ -238,7 +238,12 @@ def _body(environ: Environ) -> bytes:
 def _fields(encoded: str) -> dict[str, str]:
     """Reads a query string or form; a repeated name is refused (RFC 6749, 3.2)."""
     try:
-        pairs = parse_qsl(encoded, errors="strict", max_num_fields=_MAX_FIELDS)
+        pairs = parse_qsl(
+            encoded,
+            keep_blank_values=True,  # what is given empty is malformed, not left out
+            errors="strict",
+            max_num_fields=_MAX_FIELDS,
+        )
     except ValueError as exc:  # also bad UTF-8 behind percent signs
         raise Refused("the form or query string is malformed") from exc
     fields = dict(pairs)

@@ -224,6 +224,10 @@ class Store:
                 yield Transaction(connection, self._clock)
         except (psycopg.OperationalError, psycopg.InterfaceError) as exc:
             raise Unavailable("the log's database does not answer") from exc
+        except psycopg.errors.UndefinedTable as exc:
+            raise Unavailable("the log is not prepared: restart the authority") from exc
+        except psycopg.errors.ReadOnlySqlTransaction as exc:
+            raise Unavailable("the log's database takes no writes") from exc
 
     def close(self) -> None:
         """Closes every connection."""

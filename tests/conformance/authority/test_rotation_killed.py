@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -27,7 +28,7 @@ from tests.conformance.authority import own
 from tests.conformance.authority.own import Own
 from tests.servers import SUPERUSER_URL
 
-ROOT = own.Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def can_sign(installation: Installation, database_url: str) -> bool:
