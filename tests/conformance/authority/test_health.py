@@ -1,5 +1,6 @@
 """Health says whether a signature would work now, and which part is at fault."""
 
+import base64
 import dataclasses
 import json
 from datetime import UTC, datetime, timedelta
@@ -7,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 import time_machine
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from breakglass.authority import rotation
 from breakglass.authority.errors import Unavailable
@@ -15,6 +18,7 @@ from breakglass.authority.server import Application
 from breakglass.authority.store import Store
 from tests.conformance.authority import own
 from tests.conformance.authority.own import Own
+from tests.conformance.authority.stock_client import proposal, signing_request
 
 
 @pytest.fixture
@@ -130,3 +134,40 @@ def test_outside_the_years_of_its_certificates_it_is_not_well(mine, asked, at, s
 def test_a_file_that_was_only_touched_is_still_current(mine):
     installation = dataclasses.replace(mine.installation, stamp=(0, 0))
     assert installation.is_current()
+
+
+def unlogged_entry(portal) -> bytes:
+    """An entry whose certificate is good and which nobody has sent yet."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    bearer = {"Authorization": f"Bearer {portal.id_token()}"}
+    answer = portal.post("/api/v2/signingCert", signing_request(key), **bearer)
+    chain = answer.json()["signedCertificateEmbeddedSct"]["chain"]["certificates"]
+    signature = key.sign(b"DSSEv1 1 t 1 p", ec.ECDSA(hashes.SHA256()))
+    envelope = {
+        "payload": base64.b64encode(b"p").decode(),
+        "payloadType": "t",
+        "signatures": [{"sig": base64.b64encode(signature).decode()}],
+    }
+    return json.dumps(proposal(json.dumps(envelope), chain[0].encode())).encode()
+
+
+def test_keys_that_the_file_does_not_name_sign_nothing_whatever_the_database_says(mine):
+    """The moment between a rotation's rename and its commit, held open."""
+    file = mine.base / "installation.json"
+    with mine.served() as portal:
+        entry, token = unlogged_entry(portal), portal.id_token()
+        bearer = {"Authorization": f"Bearer {token}"}
+
+        def statuses() -> list[int]:
+            certificate = portal.post(
+                "/api/v2/signingCert", signing_request(), **bearer
+            )
+            logged = portal.post("/api/v1/log/entries", entry)
+            return [x.status_code for x in (portal.exchange(), certificate, logged)]
+
+        file.rename(mine.base / "elsewhere")
+        assert statuses() == [503, 503, 503]
+        genesis = portal.get("/api/v1/log/entries?logIndex=0").json().popitem()[1]
+        assert "signedEntryTimestamp" not in genesis["verification"]
+        (mine.base / "elsewhere").rename(file)
+        assert statuses() == [200, 201, 201]
