@@ -84,6 +84,11 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"Made the authority in {base}. Back it up: nobody can make it again."
             )
+            if options["offline_root"]:
+                self.stdout.write(
+                    f"The root key is in {options['offline_root']} and nowhere else: "
+                    "take it away and keep it. `rotate --root-key` will ask for it."
+                )
         else:
             self.stdout.write(f"The authority in {base} is there already: unchanged.")
 

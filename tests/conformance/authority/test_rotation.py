@@ -166,6 +166,13 @@ def test_a_certificate_from_before_the_rotation_is_asked_to_be_made_anew(story):
     assert "sign again" in story.stale_entry.json()["message"]
 
 
+def test_a_certificate_of_distrusted_keys_is_nobodys(story):
+    entry = json.dumps(proposed_entry(story.second)).encode()
+    answer = story.own.portal().post("/api/v1/log/entries", entry)
+    assert answer.status_code == 400
+    assert "no certificate of this authority" in answer.json()["message"]
+
+
 def test_the_trusted_root_names_every_generation_and_when_it_ended(story):
     root = json.loads(story.routine_trust.read_text())["trustedRoot"]
     for windows in (

@@ -164,7 +164,8 @@ def test_an_address_that_cannot_work_is_a_usage_error(tmp_path, served, argument
 
 def test_init_puts_the_root_key_elsewhere_if_asked(tmp_path):
     stick = tmp_path / "stick"
-    run("init", "--dir", tmp_path / "a", "--offline-root", stick)
+    said = run("init", "--dir", tmp_path / "a", "--offline-root", stick)
+    assert f"root key is in {stick} and nowhere else" in said
     assert (stick / "fulcio-root.key.pem").exists()
     assert not (tmp_path / "a/keys/fulcio-root.key.pem").exists()
     code, message = refused("init", "--dir", tmp_path / "b", "--offline-root", stick)
