@@ -64,13 +64,19 @@ class Layout:
 
     @property
     def installation(self) -> Path:
-        """Constants and key fingerprints; its presence means `init` has finished."""
+        """Constants and generations; its presence means `init` has finished."""
         return self.base / "installation.json"
 
     @property
     def keys(self) -> Path:
-        """The key ring (0700): never leaves the authority."""
+        """The key rings (0700): they never leave the authority."""
         return self.base / "keys"
+
+    def keys_of(self, generation: int) -> Path:
+        """The key ring of one generation; the first lies in `keys` itself."""
+        if generation == 1:
+            return self.keys
+        return self.keys / f"generation-{generation}"
 
     @property
     def portal_key(self) -> Path:

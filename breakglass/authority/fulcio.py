@@ -15,11 +15,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
-from breakglass.authority import wire
+from breakglass.authority import ctlog, wire
 from breakglass.authority.errors import Refused
-from breakglass.authority.keys import KeyRing, key_id
+from breakglass.authority.installation import Installation
+from breakglass.authority.keys import key_id
 from breakglass.authority.oidc import ID_TOKEN, Identity
-from breakglass.authority.store import CT, Store, Transaction
+from breakglass.authority.store import Store, Transaction
 
 CERTIFICATE_TTL: Final = timedelta(minutes=10)
 
@@ -39,12 +40,13 @@ _SHA256, _ECDSA = 4, 3
 class CertificateAuthority:
     """Issues ten-minute signing certificates to holders of an ID token."""
 
-    def __init__(self, *, ring: KeyRing, store: Store, issuer: str) -> None:
-        self._ring = ring
+    def __init__(self, *, installation: Installation, store: Store) -> None:
+        self._installation = installation
+        self._ring = installation.ring
         self._store = store
-        self._issuer = issuer
-        self._ct_log_id = key_id(ring.ctlog.public_key())
-        self._issuer_key_hash = key_id(ring.fulcio.public_key())
+        self._issuer = installation.constants.issuer
+        self._ct_log_id = installation.generation.ct_log_id
+        self._issuer_key_hash = key_id(self._ring.fulcio.public_key())
 
     def issue(self, *, csr_pem: bytes, identity: Identity) -> list[x509.Certificate]:
         """
@@ -80,12 +82,19 @@ class CertificateAuthority:
         logged bytes are the TBS without the SCT, so the same builder without and with
         that last extension gives both (RFC 6962 section 3.2).
         """
-        head = transaction.lock(CT)  # first: the start must not precede the log's time
+        # First: the start must not precede the log's time, nor the keys their end.
+        head = transaction.lock(self._installation.generation.ct_tree)
+        self._installation.require_current()
         builder = self._builder(public_key, identity, head.now_ms)
         unlogged = builder.sign(self._ring.fulcio, hashes.SHA384())
         entry = self._log_entry(unlogged.tbs_certificate_bytes, head.now_ms)
-        # Nothing reads this tree's checkpoints yet, so none is signed.
-        transaction.append(head, entry, lambda _size, _root: "")
+        transaction.append(
+            head,
+            entry,
+            lambda size, root: ctlog.signed_tree_head(
+                self._ring.ctlog, size=size, root=root, timestamp_ms=head.now_ms
+            ),
+        )
         sct_list = _der(_OCTET_STRING, self._sct_list(entry, head.now_ms))
         certificate = builder.add_extension(
             x509.UnrecognizedExtension(_SCT_LIST, sct_list), critical=False

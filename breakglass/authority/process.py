@@ -17,11 +17,10 @@ from typing import Final
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 
-from breakglass.authority import config, rekor, store, trust
-from breakglass.authority.config import ServeConfig
+from breakglass.authority import config, rotation, store, trust
+from breakglass.authority.config import Layout, ServeConfig
 from breakglass.authority.errors import InstallationTrouble
 from breakglass.authority.installation import Installation, open_installation
-from breakglass.authority.rekor import Notary
 from breakglass.authority.server import Application
 
 THREADS: Final = 4
@@ -43,23 +42,16 @@ def prepare(told: ServeConfig, *, host: str, port: int) -> Installation:
     """
     Checks port and keys, prepares the database and writes the trust files.
 
-    Safe to repeat. Raises `InstallationTrouble` saying what an operator must mend.
+    Also finishes a rotation that was killed once it had taken effect. Safe to repeat.
+    Raises `InstallationTrouble` saying what an operator must mend.
     """
     _require_free(host, port)  # before the files name a port that is another's
-    installation = open_installation(told.base)
-    notary = Notary(installation.ring, installation.constants)
-    store.prepare(
-        told.database_url,
-        log_name=installation.constants.log_name,
-        log_id=notary.log_id,
-        genesis=rekor.genesis(installation.constants),
-        sign_head=notary.checkpoint,
-    )
-    try:
+    with rotation.alone(Layout(told.base)):
+        installation = open_installation(told.base)
+        rotation.bring_up(installation, told.database_url)
         trust.publish(installation, told.public_url)
-    except OSError as exc:
-        raise InstallationTrouble(f"the trust files cannot be written: {exc}") from exc
-    return installation
+        rotation.tidy_up(installation)
+        return installation
 
 
 def serve(told: ServeConfig, *, host: str, port: int) -> None:

@@ -11,17 +11,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-import rfc8785
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from breakglass.authority import fulcio, merkle, wire
-from breakglass.authority.config import Constants
-from breakglass.authority.errors import Refused
-from breakglass.authority.keys import KeyRing, key_id
-from breakglass.authority.store import REKOR, Leaf, Proof, Store
+from breakglass.authority.errors import Refused, Unavailable
+from breakglass.authority.generations import Generation
+from breakglass.authority.installation import Installation
+from breakglass.authority.notary import Notary
+from breakglass.authority.store import Leaf, Proof, Store, Transaction
 from breakglass.authority.wire import JsonObject, base64_text
 
 _ECDSA_SHA256: Final = ec.ECDSA(hashes.SHA256())
@@ -29,99 +29,150 @@ _DSSE_KIND: Final = ("dsse", "0.0.1")
 
 
 class TransparencyLog:
-    """One append-only log of DSSE envelopes."""
+    """
+    One append-only log of DSSE envelopes, in a shard for each generation of keys.
 
-    def __init__(self, *, ring: KeyRing, store: Store, constants: Constants) -> None:
-        self._ring = ring
+    The live generation's shard grows. Entries of the others stay readable and proven
+    under their shard's last checkpoint; their promises are in the bundles, since the
+    key that could repeat them is gone. Indices run on over all shards, as in Rekor.
+    """
+
+    def __init__(self, *, installation: Installation, store: Store) -> None:
+        self._installation = installation
+        self._live = installation.generation
         self._store = store
-        self._notary = Notary(ring, constants)
+        self._notary = Notary(installation.ring, installation.constants)
+        self._first_indices: Mapping[int, int] = {}
 
     def add(self, proposed: JsonObject) -> JsonObject:
         """
         Logs a proposed entry and returns it with SET and inclusion proof.
 
         Adding the same entry again returns the one that is there: Rekor's own answer,
-        409, is one that sigstore-python does not handle. Raises `Refused` (400).
+        409, is one that sigstore-python does not handle. Raises `Refused` (400), and
+        `Unavailable` for a certificate from before a rotation: sign again.
         """
         if (proposed.get("kind"), proposed.get("apiVersion")) != _DSSE_KIND:
             raise Refused("only entries of kind dsse 0.0.1 are logged")
         content = wire.child(wire.child(proposed, "spec"), "proposedContent")
         certificate = self._own_certificate(wire.only_item(content, "verifiers"))
         body = _canonical_body(wire.text(content, "envelope"), certificate)
+        live = self._live
         with self._store.transaction() as transaction:
-            head = transaction.lock(REKOR)
-            leaf = transaction.find(REKOR, merkle.leaf_hash(body))
+            head = transaction.lock(live.log_tree)
+            self._installation.require_current()
+            first = self._first_index(transaction, live)
+            leaf = transaction.find(live.log_tree, merkle.leaf_hash(body))
             if leaf is not None:
-                return self._entry(leaf, transaction.prove(head, leaf.index))
+                proof = transaction.prove(head, leaf.index)
+                return self._entry(live, first, leaf, proof)
             _require_in_force(certificate, head.now_ms)
             proof = transaction.append(head, body, self._notary.checkpoint)
             # Signed before the commit: an entry without its promise never exists.
-            return self._entry(Leaf(head.size, body, head.now_ms), proof)
+            return self._entry(live, first, Leaf(head.size, body, head.now_ms), proof)
 
     def by_index(self, query: Mapping[str, str]) -> JsonObject:
-        """Returns the entry that ``logIndex`` names, proven in the current tree."""
+        """Returns the entry that ``logIndex`` names, proven in its shard's tree."""
         index = wire.decimal(query, "logIndex")
         with self._store.transaction() as transaction:
-            head = transaction.head(REKOR)  # before the leaf, so it covers or misses it
-            leaf = transaction.leaf(REKOR, index) if index < head.size else None
+            generation, first = self._shard_of(transaction, index)
+            # The head before the leaf, so that it covers the leaf or misses it.
+            head, within = transaction.head(generation.log_tree), index - first
+            leaf = transaction.leaf(head.tree, within) if within < head.size else None
             if leaf is None:
                 raise Refused("there is no such entry", status=404)
-            return self._entry(leaf, transaction.prove(head, leaf.index))
+            proof = transaction.prove(head, leaf.index)
+            return self._entry(generation, first, leaf, proof)
 
     def by_uuid(self, uuid: str) -> JsonObject:
         """Returns the entry whose leaf hash is *uuid* (64 hexadecimal digits)."""
         with self._store.transaction() as transaction:
-            leaf = transaction.find(REKOR, bytes.fromhex(uuid))
-            if leaf is None:
-                raise Refused("there is no such entry", status=404)
-            head = transaction.head(REKOR)
-            return self._entry(leaf, transaction.prove(head, leaf.index))
+            for generation in reversed(self._installation.generations):
+                leaf = transaction.find(generation.log_tree, bytes.fromhex(uuid))
+                if leaf is None:
+                    continue
+                proof = transaction.prove(
+                    transaction.head(generation.log_tree), leaf.index
+                )
+                first = self._first_index(transaction, generation)
+                return self._entry(generation, first, leaf, proof)
+        raise Refused("there is no such entry", status=404)
 
     def info(self) -> JsonObject:
-        """Returns the current tree's size, root and checkpoint."""
+        """Returns size, root and checkpoint of the live shard, and of the others."""
+        *retired, live = self._installation.generations
         with self._store.transaction() as transaction:
-            head = transaction.head(REKOR)
-            proof = transaction.prove(head, head.size - 1)
-        return {
-            "rootHash": proof.root.hex(),
-            "treeSize": proof.size,
-            "treeID": self._notary.tree_id,
-            "signedTreeHead": proof.checkpoint,
-            "inactiveShards": [],
-        }
+            shards = [_shard_info(transaction, item) for item in retired]
+            grown = _shard_info(transaction, live)
+        # A directory that was rotated over an empty database has shards of nothing.
+        return {**grown, "inactiveShards": [x for x in shards if x["treeSize"]]}
 
     def consistency(self, query: Mapping[str, str]) -> JsonObject:
-        """Proves that the tree of ``lastSize`` extends that of ``firstSize``."""
+        """Proves that a shard's tree of ``lastSize`` extends that of ``firstSize``."""
         old = wire.decimal({"firstSize": "1", **query}, "firstSize")
         new = wire.decimal(query, "lastSize")
+        tree = self._asked(query).log_tree
         with self._store.transaction() as transaction:
-            if not 0 < old <= new <= transaction.head(REKOR).size:
+            if not 0 < old <= new <= transaction.head(tree).size:
                 raise Refused("need 0 < firstSize <= lastSize <= size of the log")
-            root, proof = transaction.prove_growth(REKOR, old, new)
+            root, proof = transaction.prove_growth(tree, old, new)
         return {"rootHash": root.hex(), "hashes": [item.hex() for item in proof]}
 
-    def healthy_size(self) -> int:
-        """Returns the number of entries; raises `Unavailable` without a database."""
-        with self._store.transaction() as transaction:
-            return transaction.head(REKOR).size
+    def _asked(self, query: Mapping[str, str]) -> Generation:
+        """Returns the generation whose shard ``treeID`` names; the live one without."""
+        tree_id = str(wire.decimal({"treeID": self._live.tree_id, **query}, "treeID"))
+        for generation in self._installation.generations:
+            if generation.tree_id == tree_id:
+                return generation
+        raise Refused("there is no such shard", status=404)
+
+    def _shard_of(self, transaction: Transaction, index: int) -> tuple[Generation, int]:
+        """Returns the shard that an index lies in: the last that begins before it."""
+        for generation in reversed(self._installation.generations):
+            first = self._first_index(transaction, generation)
+            if first <= index:
+                return generation, first
+        raise Refused("there is no such entry", status=404)
+
+    def _first_index(self, transaction: Transaction, generation: Generation) -> int:
+        """Read once: what a generation began with never changes."""
+        if generation.number not in self._first_indices:
+            self._first_indices = transaction.first_indices()
+        try:
+            return self._first_indices[generation.number]
+        except KeyError:
+            raise Unavailable(
+                "the log is not prepared: restart the authority"
+            ) from None
 
     def _own_certificate(self, verifier: object) -> x509.Certificate:
         try:
             certificate = x509.load_pem_x509_certificate(
                 wire.unbase64(verifier, what="the verifier")
             )
-            certificate.verify_directly_issued_by(self._ring.intermediate)
+            *retired, live = self._installation.generations
+            for generation in (live, *retired):
+                if not _issued_by(certificate, generation):
+                    continue
+                if generation.retired and not generation.distrusted:
+                    raise Unavailable(
+                        "the certificate is from before a key rotation: sign again"
+                    )
+                if generation is live:
+                    return certificate
         except wire.BAD_X509 as exc:
             raise Refused("the verifier is no certificate of this authority") from exc
-        return certificate
+        raise Refused("the verifier is no certificate of this authority")
 
-    def _entry(self, leaf: Leaf, proof: Proof) -> JsonObject:
+    def _entry(
+        self, shard: Generation, first: int, leaf: Leaf, proof: Proof
+    ) -> JsonObject:
         """Returns Rekor's LogEntry: the promise (SET) is over the entry's JCS form."""
         promised: JsonObject = {
             "body": base64_text(leaf.body),
             "integratedTime": leaf.logged_ms // 1000,
-            "logID": self._notary.log_id.hex(),
-            "logIndex": leaf.index,
+            "logID": shard.log_id.hex(),
+            "logIndex": first + leaf.index,
         }
         verification: JsonObject = {
             "inclusionProof": {
@@ -131,42 +182,30 @@ class TransparencyLog:
                 "rootHash": proof.root.hex(),
                 "treeSize": proof.size,
             },
-            "signedEntryTimestamp": base64_text(self._notary.promise(promised)),
         }
+        if shard is self._live and self._installation.is_current():
+            promise = base64_text(self._notary.promise(promised))
+            verification["signedEntryTimestamp"] = promise
         uuid = merkle.leaf_hash(leaf.body).hex()
         return {uuid: {**promised, "verification": verification}}
 
 
-class Notary:
-    """Signs what the log says: checkpoints and inclusion promises."""
-
-    def __init__(self, ring: KeyRing, constants: Constants) -> None:
-        self._key = ring.rekor
-        self._name = constants.log_name
-        self.log_id = key_id(ring.rekor.public_key())
-        self.tree_id = str(int.from_bytes(self.log_id[:6], "big"))
-
-    def checkpoint(self, size: int, root: bytes) -> str:
-        """Returns the signed note over a tree head, in Rekor v1's dialect."""
-        body = f"{self._name} - {self.tree_id}\n{size}\n{base64_text(root)}\n"
-        signature = self._key.sign(body.encode("ascii"), _ECDSA_SHA256)
-        hinted = base64_text(self.log_id[:4] + signature)
-        return f"{body}\n\N{EM DASH} {self._name} {hinted}\n"
-
-    def promise(self, entry: JsonObject) -> bytes:
-        """Returns the signed entry timestamp: ECDSA over RFC 8785 bytes."""
-        return self._key.sign(_canonical(entry), _ECDSA_SHA256)
+def _issued_by(certificate: x509.Certificate, generation: Generation) -> bool:
+    issuing, _ = generation.chain
+    if certificate.issuer != issuing.subject:
+        return False
+    certificate.verify_directly_issued_by(issuing)  # raises what BAD_X509 names
+    return True
 
 
-def genesis(constants: Constants) -> bytes:
-    """Returns the body of the log's first entry, which nobody signs."""
-    return _canonical(
-        {
-            "apiVersion": "0.0.1",
-            "kind": "genesis",
-            "spec": {"logName": constants.log_name, "site": constants.site},
-        }
-    )
+def _shard_info(transaction: Transaction, generation: Generation) -> JsonObject:
+    head = transaction.head(generation.log_tree)
+    return {
+        "rootHash": transaction.root(head).hex(),
+        "treeSize": head.size,
+        "treeID": generation.tree_id,
+        "signedTreeHead": head.checkpoint,
+    }
 
 
 def _canonical_body(envelope_text: str, certificate: x509.Certificate) -> bytes:
@@ -185,7 +224,7 @@ def _canonical_body(envelope_text: str, certificate: x509.Certificate) -> bytes:
         "signatures": [{"signature": base64_text(signature), "verifier": verifier}],
     }
     kind, version = _DSSE_KIND
-    return _canonical({"apiVersion": version, "kind": kind, "spec": spec})
+    return wire.canonical({"apiVersion": version, "kind": kind, "spec": spec})
 
 
 def _verify(certificate: x509.Certificate, signature: bytes, data: bytes) -> None:
@@ -217,8 +256,3 @@ def _pae(payload_type: bytes, payload: bytes) -> bytes:
 
 def _sha256(data: bytes) -> JsonObject:
     return {"algorithm": "sha256", "value": hashlib.sha256(data).hexdigest()}
-
-
-def _canonical(value: JsonObject) -> bytes:
-    """RFC 8785 bytes."""
-    return rfc8785.dumps(value)  # type: ignore[arg-type]  # its JSON type is invariant

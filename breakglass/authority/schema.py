@@ -4,6 +4,8 @@ from typing import Final
 
 # Leaves and nodes never change: the triggers stop mistakes (nothing in the database
 # stops its owner; docs/sigstore.md says what does). `last_ms` is the monotonic clock.
+# `installation` names the first generation's log, as it did before there were more.
+# Everything here may run again over an older layout: it adds, and changes no row.
 TABLES: Final = """
 CREATE SCHEMA IF NOT EXISTS authority;
 CREATE TABLE IF NOT EXISTS authority.installation (
@@ -16,6 +18,14 @@ CREATE TABLE IF NOT EXISTS authority.head (
     size bigint NOT NULL CHECK (size >= 0),
     last_ms bigint NOT NULL,
     checkpoint text NOT NULL
+);
+ALTER TABLE authority.head
+    ADD COLUMN IF NOT EXISTS closed boolean NOT NULL DEFAULT false;
+CREATE TABLE IF NOT EXISTS authority.generation (
+    number integer PRIMARY KEY CHECK (number > 0),
+    log_id bytea NOT NULL UNIQUE CHECK (length(log_id) = 32),
+    ct_log_id bytea NOT NULL UNIQUE CHECK (length(ct_log_id) = 32),
+    first_index bigint NOT NULL CHECK (first_index >= 0)
 );
 CREATE TABLE IF NOT EXISTS authority.leaf (
     tree text NOT NULL REFERENCES authority.head,
@@ -52,6 +62,18 @@ CREATE OR REPLACE TRIGGER leaf_append_only
 CREATE OR REPLACE TRIGGER node_append_only
     BEFORE UPDATE OR DELETE OR TRUNCATE ON authority.node
     FOR EACH STATEMENT EXECUTE FUNCTION authority.refuse_change();
+CREATE OR REPLACE TRIGGER generation_append_only
+    BEFORE UPDATE OR DELETE OR TRUNCATE ON authority.generation
+    FOR EACH STATEMENT EXECUTE FUNCTION authority.refuse_change();
+-- A closed tree has its last head: a server that missed the rotation cannot grow it.
+CREATE OR REPLACE FUNCTION authority.refuse_closed() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the log % is closed: its keys were rotated', OLD.tree;
+END $$;
+CREATE OR REPLACE TRIGGER head_closed
+    BEFORE UPDATE OR DELETE ON authority.head
+    FOR EACH ROW WHEN (OLD.closed) EXECUTE FUNCTION authority.refuse_closed();
 """
 
 # One statement, so that an append costs one round trip besides its reads.
@@ -78,6 +100,11 @@ WHERE tree = %s
 
 LEAF_BY_INDEX: Final = """
 SELECT idx, body, logged_ms FROM authority.leaf WHERE tree = %s AND idx = %s
+"""
+
+LEAVES: Final = """
+SELECT idx, body, logged_ms FROM authority.leaf
+WHERE tree = %s AND idx BETWEEN %s AND %s ORDER BY idx
 """
 
 LEAF_BY_HASH: Final = """

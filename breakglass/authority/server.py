@@ -14,7 +14,8 @@ from http import HTTPStatus
 from typing import IO, Any, Final, TypeAlias
 from urllib.parse import parse_qsl
 
-from breakglass.authority import fulcio, wire
+from breakglass.authority import fulcio, health, wire
+from breakglass.authority.ctlog import CertificateLog
 from breakglass.authority.errors import Refused, TokenRefused, Unavailable
 from breakglass.authority.fulcio import CertificateAuthority
 from breakglass.authority.installation import Installation
@@ -63,6 +64,7 @@ class Application:
         self, *, installation: Installation, store: Store, public_url: str
     ) -> None:
         constants, ring = installation.constants, installation.ring
+        self._installation = installation
         self._store = store
         self._issuer = Issuer(
             constants=constants,
@@ -70,8 +72,9 @@ class Application:
             portal_key=installation.portal_key,
             public_url=public_url,
         )
-        self._ca = CertificateAuthority(ring=ring, store=store, issuer=constants.issuer)
-        self._log = TransparencyLog(ring=ring, store=store, constants=constants)
+        self._ca = CertificateAuthority(installation=installation, store=store)
+        self._log = TransparencyLog(installation=installation, store=store)
+        ct = CertificateLog(installation=installation, store=store)
         self._routes: Mapping[str, Mapping[str, Handler]] = {
             "/healthz": {"GET": self._health},
             "/oidc/token": {"POST": self._exchange_token},
@@ -87,6 +90,15 @@ class Application:
                 "GET": lambda r: _ok(self._log.by_index(r.query)),
                 "POST": self._add_entry,
             },
+            "/ct/v1/get-sth": {"GET": lambda r: _ok(ct.tree_head(r.query))},
+            "/ct/v1/get-sth-consistency": {
+                "GET": lambda r: _ok(ct.consistency(r.query))
+            },
+            "/ct/v1/get-proof-by-hash": {
+                "GET": lambda r: _ok(ct.proof_by_hash(r.query))
+            },
+            "/ct/v1/get-entries": {"GET": lambda r: _ok(ct.entries(r.query))},
+            "/ct/v1/get-roots": {"GET": lambda r: _ok(ct.roots(r.query))},
         }
 
     def __call__(
@@ -138,13 +150,17 @@ class Application:
         return handler
 
     def _health(self, _request: Request) -> Response:
-        return _ok({"status": "ok", "entries": self._log.healthy_size()})
+        report = health.report(self._installation, self._store)
+        if report["status"] == health.OK:
+            return _ok(report)
+        return Response(HTTPStatus.SERVICE_UNAVAILABLE, report, {"Retry-After": "2"})
 
     def _exchange_token(self, request: Request) -> Response:
         return _ok(self._issuer.exchange(_form(request), self._consume_subject_token))
 
     def _consume_subject_token(self, identity: Identity) -> bool:
         with self._store.transaction() as transaction:
+            self._installation.require_current()
             return transaction.consume(
                 kind=SUBJECT_TOKEN, jti=identity.jti, expires_at=identity.expires_at
             )
@@ -222,7 +238,12 @@ def _body(environ: Environ) -> bytes:
 def _fields(encoded: str) -> dict[str, str]:
     """Reads a query string or form; a repeated name is refused (RFC 6749, 3.2)."""
     try:
-        pairs = parse_qsl(encoded, errors="strict", max_num_fields=_MAX_FIELDS)
+        pairs = parse_qsl(
+            encoded,
+            keep_blank_values=True,  # what is given empty is malformed, not left out
+            errors="strict",
+            max_num_fields=_MAX_FIELDS,
+        )
     except ValueError as exc:  # also bad UTF-8 behind percent signs
         raise Refused("the form or query string is malformed") from exc
     fields = dict(pairs)

@@ -13,17 +13,12 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import psycopg
-from psycopg import conninfo
 from psycopg_pool import ConnectionPool
 
 from breakglass.authority import merkle, schema
-from breakglass.authority.errors import InstallationTrouble, NotUsable, Unavailable
+from breakglass.authority.errors import Unavailable
 
-REKOR: Final = "rekor"
-CT: Final = "ct"
-
-_CONNECT_SECONDS: Final = 3
-_SCHEMA_LOCK: Final = 0x6272676C  # "brgl": whoever prepares the schema goes alone
+CONNECT_SECONDS: Final = 3
 
 Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
 SignHead: TypeAlias = Callable[[int, bytes], str]  # (size, root) -> checkpoint
@@ -37,6 +32,7 @@ class Head:
     size: int
     checkpoint: str
     now_ms: int
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +55,7 @@ class Proof:
 
 
 class Transaction:
-    """What can be done inside one database transaction. Made by `Store` only."""
+    """What can be done inside one database transaction."""
 
     def __init__(self, connection: Connection, clock: Callable[[], float]) -> None:
         self._connection = connection
@@ -75,23 +71,29 @@ class Transaction:
         """
         Locks *tree* until the transaction ends and returns its head.
 
-        ``now_ms`` never runs backwards, over both trees: a clock that is set back
-        must not log an entry before the certificate that signed it.
+        ``now_ms`` never runs backwards, over all trees: a clock that is set back
+        must not log an entry before the certificate that signed it. Raises
+        `Unavailable` for a tree that a rotation has closed.
         """
-        size, checkpoint = self._one(
-            "SELECT size, checkpoint FROM authority.head WHERE tree = %s FOR UPDATE",
+        size, checkpoint, closed = self._one(
+            "SELECT size, checkpoint, closed FROM authority.head"
+            " WHERE tree = %s FOR UPDATE",
             (tree,),
         )
+        if closed:
+            raise Unavailable("the keys were rotated: restart the authority")
         (last_ms,) = self._one("SELECT max(last_ms) FROM authority.head")
         return Head(tree, size, checkpoint, max(int(self._clock() * 1000), last_ms))
 
     def head(self, tree: str) -> Head:
-        """Returns the head of *tree* without locking it."""
-        size, checkpoint, last_ms = self._one(
-            "SELECT size, checkpoint, last_ms FROM authority.head WHERE tree = %s",
+        """Returns the head of *tree*, open or closed, without locking it."""
+        size, checkpoint, last_ms, closed = self._one(
+            "SELECT size, checkpoint, last_ms, closed FROM authority.head"
+            " WHERE tree = %s",
             (tree,),
         )
-        return Head(tree, size, checkpoint, max(int(self._clock() * 1000), last_ms))
+        now_ms = max(int(self._clock() * 1000), last_ms)
+        return Head(tree, size, checkpoint, now_ms, closed)
 
     def append(self, head: Head, body: bytes, sign_head: SignHead) -> Proof:
         """
@@ -124,11 +126,39 @@ class Transaction:
         row = self._connection.execute(schema.LEAF_BY_INDEX, (tree, index)).fetchone()
         return Leaf(*row) if row else None
 
+    def leaves(self, tree: str, first: int, last: int) -> list[Leaf]:
+        """Returns the entries from *first* to *last*, both included."""
+        rows = self._connection.execute(schema.LEAVES, (tree, first, last))
+        return [Leaf(*row) for row in rows]
+
+    def first_indices(self) -> dict[int, int]:
+        """Returns by generation how many entries the logs before it hold."""
+        rows = self._connection.execute(
+            "SELECT number, first_index FROM authority.generation"
+        )
+        return dict(rows.fetchall())
+
+    def has_log(self, number: int, log_id: bytes) -> bool:
+        """Says whether the log of a generation here is the one with that key."""
+        row = self._connection.execute(
+            "SELECT log_id FROM authority.generation WHERE number = %s", (number,)
+        ).fetchone()
+        return row == (log_id,)
+
+    def is_read_only(self) -> bool:
+        """Says whether the database takes no writes: a standby, or so configured."""
+        (setting,) = self._one("SELECT current_setting('transaction_read_only')")
+        return bool(setting == "on")
+
     def find(self, tree: str, entry_hash: bytes) -> Leaf | None:
         """Returns the entry with that leaf hash."""
         values = (tree, entry_hash)
         row = self._connection.execute(schema.LEAF_BY_HASH, values).fetchone()
         return Leaf(*row) if row else None
+
+    def root(self, head: Head) -> bytes:
+        """Returns the root under *head*."""
+        return merkle.root(self._reader(head.tree), head.size)
 
     def prove(self, head: Head, index: int) -> Proof:
         """Proves that the entry with *index* is in the tree under *head*."""
@@ -175,8 +205,8 @@ class Store:
             database_url,
             min_size=1,
             max_size=size,
-            timeout=_CONNECT_SECONDS,
-            kwargs={"connect_timeout": _CONNECT_SECONDS},
+            timeout=CONNECT_SECONDS,
+            kwargs={"connect_timeout": CONNECT_SECONDS},
             configure=_bound_waits,
             # A restarted PostgreSQL must not cost one failed request per connection.
             check=ConnectionPool.check_connection,
@@ -194,72 +224,14 @@ class Store:
                 yield Transaction(connection, self._clock)
         except (psycopg.OperationalError, psycopg.InterfaceError) as exc:
             raise Unavailable("the log's database does not answer") from exc
+        except psycopg.errors.UndefinedTable as exc:
+            raise Unavailable("the log is not prepared: restart the authority") from exc
+        except psycopg.errors.ReadOnlySqlTransaction as exc:
+            raise Unavailable("the log's database takes no writes") from exc
 
     def close(self) -> None:
         """Closes every connection."""
         self._pool.close()
-
-
-def prepare(
-    database_url: str,
-    *,
-    log_name: str,
-    log_id: bytes,
-    genesis: bytes,
-    sign_head: SignHead,
-) -> None:
-    """
-    Creates what is missing: tables, tree heads, the genesis entry. Safe to repeat.
-
-    Raises `InstallationTrouble` when the database cannot be reached or belongs to an
-    authority with other keys, since two keys must never sign one log.
-    """
-    try:
-        conninfo.conninfo_to_dict(database_url)
-    except psycopg.ProgrammingError:
-        # Without the cause: libpq's message repeats the URL, password and all.
-        raise NotUsable("the authority's database URL is malformed") from None
-    try:
-        with psycopg.connect(
-            database_url, connect_timeout=_CONNECT_SECONDS
-        ) as connection:
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_SCHEMA_LOCK,))
-            connection.execute("SET LOCAL client_min_messages = 'warning'")
-            connection.execute(schema.TABLES)
-            _require_own_log(connection, log_name, log_id)
-            _require_trees(connection)
-            transaction = Transaction(connection, time.time)
-            head = transaction.lock(REKOR)
-            if head.size == 0:
-                # npm's clients drop zero fields, so nobody's entry may have index 0.
-                transaction.append(head, genesis, sign_head)
-    except psycopg.Error as exc:
-        raise InstallationTrouble(
-            f"the authority's database cannot be used: {exc}"
-        ) from exc
-
-
-def _require_own_log(connection: Connection, log_name: str, log_id: bytes) -> None:
-    connection.execute(
-        "INSERT INTO authority.installation (log_name, log_id) VALUES (%s, %s)"
-        " ON CONFLICT DO NOTHING",
-        (log_name, log_id),
-    )
-    row = connection.execute("SELECT log_name, log_id FROM authority.installation")
-    if row.fetchone() != (log_name, log_id):
-        raise InstallationTrouble(
-            "the database holds the log of another authority: use the directory it "
-            "was made with, or an empty database"
-        )
-
-
-def _require_trees(connection: Connection) -> None:
-    for tree in (REKOR, CT):
-        connection.execute(
-            "INSERT INTO authority.head (tree, size, last_ms, checkpoint)"
-            " VALUES (%s, 0, 0, '') ON CONFLICT DO NOTHING",
-            (tree,),
-        )
 
 
 def _bound_waits(connection: Connection) -> None:

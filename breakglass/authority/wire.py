@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Final, NoReturn, TypeAlias, cast
 
+import rfc8785
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
@@ -94,6 +95,11 @@ def unbase64(value: object, *, what: str) -> bytes:
 def base64_text(value: bytes) -> str:
     """Returns standard base64 of *value*."""
     return base64.b64encode(value).decode("ascii")
+
+
+def canonical(value: JsonObject) -> bytes:
+    """Returns RFC 8785 bytes."""
+    return rfc8785.dumps(value)  # type: ignore[arg-type]  # its JSON type is invariant
 
 
 def decimal(query: Mapping[str, str], key: str) -> int:

@@ -18,7 +18,7 @@ from sigstore.verify import Verifier as SigstoreVerifier
 from sigstore.verify import policy
 
 from breakglass.errors import SigningFailed
-from breakglass.signing import SignedBundle, SignerIdentity
+from breakglass.signing import SignedBundle, SignerIdentity, windows
 from breakglass.signing.identity import exchange
 from breakglass.signing.transport import DeadlineAdapter, mount
 
@@ -82,6 +82,9 @@ class KeylessVerifier:
         except (SigstoreError, ValueError) as error:
             msg = f"the bundle does not verify: {str(error)[:200]}"
             raise SigningFailed(msg, stage="verify", retryable=False) from error
+        windows.require_in_window(
+            bundle=bundle, trusted_root=windows.trusted_root_of(self.trust_config)
+        )
         if kind != PAYLOAD_TYPE:
             msg = "the bundle does not carry an in-toto statement"
             raise SigningFailed(msg, stage="verify", retryable=False)

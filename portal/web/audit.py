@@ -15,7 +15,7 @@ from breakglass.models import AuditEntry, Bundle, Checkpoint, Tenant
 from breakglass.queries import access
 from breakglass.queries import audit as log
 from portal.forms.audit import AuditFilterForm
-from portal.http import audit_checks, audit_words, tenancy
+from portal.http import audit_checks, audit_words, custody, tenancy
 from portal.http.htmx import PageRequest, render_page
 
 
@@ -161,6 +161,7 @@ def _proof(tenant: Tenant, found: AuditEntry) -> dict[str, Any]:
         "checks": lines,
         "failed": [line for line in lines if line.state == audit_checks.FAILED],
         "signature": audit_checks.signature_of(signed) if signed else None,
+        "embedded": custody.is_embedded(signed),
         "issuer": settings.SIGNING_ISSUER,
         "previous": previous.seq if previous else None,
     }

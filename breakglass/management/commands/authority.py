@@ -1,4 +1,4 @@
-"""``manage.py authority init|serve``: the embedded Sigstore authority."""
+"""``manage.py authority init|serve|rotate|distrust``: the embedded authority."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from breakglass.authority import config, process
+from breakglass.authority import config, process, rotation
 from breakglass.authority.config import Constants, ServeConfig
 from breakglass.authority.errors import InstallationTrouble, NotUsable
 from breakglass.authority.installation import initialise
+from breakglass.authority.rotation import Wish
 
 FAILED: Final = 1
 USAGE: Final = 2
@@ -21,7 +22,7 @@ MAX_PORT: Final = 65535
 class Command(BaseCommand):
     """Makes and serves the embedded authority. Needs no database of Django's."""
 
-    help = "Make (init) or run (serve) the embedded Sigstore authority."
+    help = "Make (init), run (serve) or re-key (rotate) the embedded authority."
     requires_system_checks: list[str] = []
     requires_migrations_checks = False
 
@@ -42,6 +43,7 @@ class Command(BaseCommand):
         init.add_argument(
             "--site", help=f"name of the site (default {config.DEFAULT_SITE})"
         )
+        _add_offline_root(init)
         serve = actions.add_parser(
             "serve",
             help="serve until SIGTERM",
@@ -49,20 +51,27 @@ class Command(BaseCommand):
             "trusted_root.json, and serves until SIGTERM or SIGINT.",
         )
         _add_directory(serve)
+        _add_database(serve)
         serve.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1")
         serve.add_argument(
             "--port", type=int, help=f"default: --url's, else {config.DEFAULT_PORT}"
         )
-        serve.add_argument("--database-url", help="the authority's own database")
         serve.add_argument("--url", help="base URL for clients (default HOST:PORT)")
+        _add_rotate(actions.add_parser("rotate", help="begin a new generation of keys"))
+        _add_distrust(
+            actions.add_parser("distrust", help="distrust a retired generation")
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Runs one action: 0 when good, 1 when it failed, 2 when asked wrongly."""
         try:
-            if options["action"] == "init":
-                self._init(options)
-            else:
-                self._serve(options)
+            actions = {
+                "init": self._init,
+                "serve": self._serve,
+                "rotate": self._rotate,
+                "distrust": self._distrust,
+            }
+            actions[options["action"]](options)
         except NotUsable as exc:
             raise CommandError(str(exc), returncode=USAGE) from exc
         except InstallationTrouble as exc:
@@ -71,25 +80,108 @@ class Command(BaseCommand):
     def _init(self, options: dict[str, Any]) -> None:
         base = _directory(options)
         constants = _constants(options)
-        if initialise(base, constants):
+        if initialise(base, constants, offline_root=options["offline_root"]):
             self.stdout.write(
                 f"Made the authority in {base}. Back it up: nobody can make it again."
             )
+            if options["offline_root"]:
+                self.stdout.write(
+                    f"The root key is in {options['offline_root']} and nowhere else: "
+                    "take it away and keep it. `rotate --root-key` will ask for it."
+                )
         else:
             self.stdout.write(f"The authority in {base} is there already: unchanged.")
 
     def _serve(self, options: dict[str, Any]) -> None:
-        database_url = _value(
-            options["database_url"], "AUTHORITY_DATABASE_URL", config.ENV_DATABASE_URL
-        )
-        if not database_url:
-            raise NotUsable(f"give --database-url or set {config.ENV_DATABASE_URL}")
         port, url = _port_and_url(options)
-        told = ServeConfig(_directory(options), database_url, url)
+        told = ServeConfig(_directory(options), _database_url(options), url)
         installation = process.prepare(told, host=options["host"], port=port)
         self.stdout.write(f"Trust config: {installation.layout.trust_config}")
         self.stdout.flush()
         process.serve(told, host=options["host"], port=port)
+
+    def _rotate(self, options: dict[str, Any]) -> None:
+        wish = Wish(
+            reason=options["reason"],
+            compromised=options["compromised"],
+            root_key=options["root_key"],
+            new_root=options["new_root"],
+            offline_root=options["offline_root"],
+        )
+        outcome = rotation.rotate(
+            _directory(options), database_url=_database_url(options), wish=wish
+        )
+        number = outcome.generation.number
+        if outcome.finished_only:
+            self.stdout.write(
+                f"An interrupted rotation to generation {number} is finished now. "
+                "Nothing else was done: run rotate again if you meant another one."
+            )
+        else:
+            self.stdout.write(f"Generation {number} of the keys has begun.")
+        if outcome.new_root:
+            self.stdout.write(
+                "The root is new as well: whoever keeps the root certificate by hand "
+                "needs the new one. Destroy every copy of the old root key."
+            )
+        self.stdout.write(
+            "Restart the authority: until then it refuses to sign. Give the new "
+            "trust_config.json to everybody who verifies."
+        )
+
+    def _distrust(self, options: dict[str, Any]) -> None:
+        generation = rotation.distrust(
+            _directory(options),
+            generation=options["generation"],
+            reason=options["reason"],
+        )
+        self.stdout.write(
+            f"Generation {generation.number} is not in the trusted root any more. Give "
+            "the new trust_config.json to everybody who verifies."
+        )
+
+
+def _add_rotate(parser: ArgumentParser) -> None:
+    parser.description = (
+        "Makes new keys for CA, logs and issuer, retires the ones in use and deletes "
+        "their private halves. What they signed keeps verifying, unless --compromised."
+    )
+    _add_directory(parser)
+    _add_database(parser)
+    parser.add_argument("--reason", default="", help="why; kept for auditors")
+    parser.add_argument(
+        "--compromised",
+        action="store_true",
+        help="take the retired keys out of the trusted root (needs --reason)",
+    )
+    parser.add_argument(
+        "--root-key", type=Path, help="the offline root key (default: the one in keys/)"
+    )
+    parser.add_argument("--new-root", action="store_true", help="make a new root, too")
+    _add_offline_root(parser)
+
+
+def _add_distrust(parser: ArgumentParser) -> None:
+    parser.description = (
+        "Takes a retired generation out of the trusted root, when its keys turn out to "
+        "have been stolen. Nothing it signed verifies any more."
+    )
+    _add_directory(parser)
+    parser.add_argument("--generation", type=int, required=True, help="its number")
+    parser.add_argument("--reason", required=True, help="why; kept for auditors")
+
+
+def _add_database(parser: ArgumentParser) -> None:
+    parser.add_argument("--database-url", help="the authority's own database")
+
+
+def _add_offline_root(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--offline-root",
+        type=Path,
+        metavar="FOLDER",
+        help="put the root key there (a mounted stick) and not into --dir",
+    )
 
 
 def _add_directory(parser: ArgumentParser) -> None:
@@ -109,6 +201,15 @@ def _directory(options: dict[str, Any]) -> Path:
     if not value:
         raise NotUsable(f"give --dir or set {config.ENV_DIR}")
     return Path(value).absolute()
+
+
+def _database_url(options: dict[str, Any]) -> str:
+    database_url = _value(
+        options["database_url"], "AUTHORITY_DATABASE_URL", config.ENV_DATABASE_URL
+    )
+    if not database_url:
+        raise NotUsable(f"give --database-url or set {config.ENV_DATABASE_URL}")
+    return database_url
 
 
 def _constants(options: dict[str, Any]) -> Constants:

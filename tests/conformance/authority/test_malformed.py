@@ -2,9 +2,12 @@
 
 import base64
 import json
+from urllib.parse import quote, urlencode
 
 import pytest
 import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.conformance.authority.stock_client import (
     EXCHANGE,
@@ -19,6 +22,7 @@ def envelope(**change) -> dict:
     return {"envelope": json.dumps(content | change)}
 
 
+HASH = "A" * 43 + "="  # base64 of 32 bytes
 DEEP = b'{"a":' * 50_000 + b"1" + b"}" * 50_000
 NOT_JSON = [
     b"",
@@ -76,6 +80,12 @@ BAD_CONTENT = [
     envelope(signatures=[{"sig": "!"}]),
     envelope(signatures=[{"sig": "AA=="}]),  # well-formed, and no signature
 ]
+
+
+@pytest.fixture(scope="module")
+def session():
+    with requests.Session() as session:
+        yield session
 
 
 def require_bad_request(answer: requests.Response) -> None:
@@ -159,10 +169,70 @@ def test_a_malformed_form_is_a_bad_request(portal, body):
         "/api/v1/log/proof?firstSize=0&lastSize=1",
         "/api/v1/log/proof?firstSize=2&lastSize=1",
         "/api/v1/log/proof?firstSize=1&lastSize=99999999",
+        "/api/v1/log/proof?lastSize=1&treeID=x",
+        "/api/v1/log/proof?lastSize=1&treeID=-1",
+        "/ct/v1/get-sth?generation=",
+        "/ct/v1/get-sth?generation=one",
+        "/ct/v1/get-sth?generation=1&generation=1",
+        "/ct/v1/get-sth?generation=%ff",
+        "/ct/v1/get-roots?generation=-1",
+        "/ct/v1/get-sth-consistency",
+        "/ct/v1/get-sth-consistency?first=1",
+        "/ct/v1/get-sth-consistency?first=0&second=1",
+        "/ct/v1/get-sth-consistency?first=2&second=1",
+        "/ct/v1/get-sth-consistency?first=1&second=99999999",
+        "/ct/v1/get-proof-by-hash",
+        "/ct/v1/get-proof-by-hash?hash=!&tree_size=1",
+        "/ct/v1/get-proof-by-hash?hash=AAAA&tree_size=1",
+        f"/ct/v1/get-proof-by-hash?hash={HASH}",
+        f"/ct/v1/get-proof-by-hash?hash={HASH}&tree_size=0",
+        f"/ct/v1/get-proof-by-hash?hash={HASH}&tree_size=99999999",
+        f"/ct/v1/get-proof-by-hash?hash={HASH}&tree_size=1e3",
+        "/ct/v1/get-entries",
+        "/ct/v1/get-entries?start=0",
+        "/ct/v1/get-entries?start=1&end=0",
+        "/ct/v1/get-entries?start=-1&end=0",
+        "/ct/v1/get-entries?start=99999999&end=99999999",
+        "/ct/v1/get-entries?start=0&end=9999999999999999",
     ],
 )
-def test_a_malformed_query_is_a_bad_request(portal, path):
+def test_a_malformed_query_is_a_bad_request(portal, bundle, path):
     require_bad_request(portal.get(path))
+
+
+NAMES = [
+    *("logIndex", "firstSize", "lastSize", "treeID", "generation", "hash"),
+    *("tree_size", "first", "second", "start", "end"),
+]
+READABLE = [
+    *("/api/v1/log", "/api/v1/log/proof", "/api/v1/log/entries", "/ct/v1/get-sth"),
+    *("/ct/v1/get-sth-consistency", "/ct/v1/get-proof-by-hash"),
+    *("/ct/v1/get-entries", "/ct/v1/get-roots"),
+]
+VALUES = st.one_of(
+    st.integers(-2, 40).map(str),
+    st.integers().map(str),
+    st.text(max_size=12),
+    st.binary(max_size=40).map(lambda raw: base64.b64encode(raw).decode()),
+    st.sampled_from(["", "0x1", "1_0", "١", "1.0", " 1", "NaN", HASH, "\x00", "+1"]),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    path=st.sampled_from(READABLE),
+    fields=st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=4),
+    junk=st.text(alphabet="&=%;#abc\xff+", max_size=8),
+)
+def test_no_query_makes_the_authority_fail(portal, session, path, fields, junk):
+    query = urlencode(fields) + "&" + quote(junk, safe="&=%;+")
+    answer = session.get(f"{portal.url}{path}?{query}", timeout=TIMEOUT)
+    assert answer.status_code in {200, 400, 404}, (query, answer.text[:200])
+    assert answer.headers["Content-Type"] == "application/json"
+    content = answer.json()
+    if answer.status_code != 200:
+        assert content["code"] == answer.status_code
+        assert content["message"]
 
 
 def test_a_body_that_hides_its_length_is_cut_off(portal):

@@ -16,6 +16,7 @@ VARIABLES = [
     *("BREAKGLASS_LOG_NAME", "BREAKGLASS_SITE"),
 ]
 DATABASE = ("--database-url", "postgresql:///nowhere")
+GENERATION = ("--generation", "1", "--reason", "stolen")
 
 
 @pytest.fixture(autouse=True)
@@ -159,3 +160,37 @@ def test_the_database_url_may_come_from_a_file(tmp_path, served, monkeypatch):
 def test_an_address_that_cannot_work_is_a_usage_error(tmp_path, served, arguments):
     assert refused("serve", "--dir", tmp_path, *DATABASE, *arguments)[0] == 2
     assert not served
+
+
+def test_init_puts_the_root_key_elsewhere_if_asked(tmp_path):
+    stick = tmp_path / "stick"
+    said = run("init", "--dir", tmp_path / "a", "--offline-root", stick)
+    assert f"root key is in {stick} and nowhere else" in said
+    assert (stick / "fulcio-root.key.pem").exists()
+    assert not (tmp_path / "a/keys/fulcio-root.key.pem").exists()
+    code, message = refused("init", "--dir", tmp_path / "b", "--offline-root", stick)
+    assert code == 1
+    assert "another key" in message
+
+
+def test_rotating_needs_the_database(tmp_path):
+    run("init", "--dir", tmp_path / "a")
+    code, message = refused("rotate", "--dir", tmp_path / "a")
+    assert code == 2
+    assert "BREAKGLASS_AUTHORITY_DATABASE_URL" in message
+
+
+def test_a_compromise_needs_a_reason(tmp_path):
+    run("init", "--dir", tmp_path / "a")
+    code, message = refused(
+        "rotate", "--dir", tmp_path / "a", *DATABASE, "--compromised"
+    )
+    assert code == 2
+    assert "--reason" in message
+
+
+def test_rotating_what_was_never_made_fails(tmp_path):
+    for action in (["rotate", *DATABASE], ["distrust", *GENERATION]):
+        code, message = refused(*action, "--dir", tmp_path / "none")
+        assert code == 1
+        assert "authority init" in message

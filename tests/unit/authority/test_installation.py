@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from breakglass.authority import config, keys
+from breakglass.authority import config, files, keys
 from breakglass.authority.config import Constants
 from breakglass.authority.errors import InstallationTrouble, NotUsable
 from breakglass.authority.installation import initialise, open_installation
@@ -162,7 +162,8 @@ def test_the_chain_is_one_that_strict_verifiers_accept(installation):
 
 def test_a_key_on_the_wrong_curve_is_refused(tmp_path):
     path = tmp_path / "key.pem"
-    keys.write_new(path, keys.new_private_key_pem(ec.SECP384R1()), mode=0o600)
+    pem = keys.pem(ec.generate_private_key(ec.SECP384R1()))
+    files.write_new(path, pem, mode=0o600)
     with pytest.raises(InstallationTrouble, match="secp256r1"):
         keys.load_private_key(path, ec.SECP256R1)
 

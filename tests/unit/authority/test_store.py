@@ -2,9 +2,9 @@
 
 import pytest
 
-from breakglass.authority import store
+from breakglass.authority import rotation, store
 from breakglass.authority.errors import InstallationTrouble, NotUsable, Unavailable
-from breakglass.authority.store import CT, Store, Transaction
+from breakglass.authority.store import Store, Transaction
 
 
 class CannedConnection:
@@ -25,18 +25,18 @@ class CannedConnection:
     [(100.5, 99_000, 100_500), (100.5, 100_500, 100_500), (42.0, 100_500, 100_500)],
 )
 def test_the_logs_time_never_runs_backwards(clock, last_ms, expected):
-    connection = CannedConnection((7, "note"), (last_ms,))
-    head = Transaction(connection, lambda: clock).lock(CT)
+    connection = CannedConnection((7, "note", False), (last_ms,))
+    head = Transaction(connection, lambda: clock).lock("ct")
     assert (head.size, head.checkpoint, head.now_ms) == (7, "note", expected)
 
 
 def test_a_log_that_was_never_prepared_is_unavailable():
     with pytest.raises(Unavailable, match="not prepared"):
-        Transaction(CannedConnection(None), lambda: 0.0).lock(CT)
+        Transaction(CannedConnection(None), lambda: 0.0).lock("ct")
 
 
 def test_a_database_that_does_not_answer_is_unavailable(monkeypatch, tmp_path):
-    monkeypatch.setattr(store, "_CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(store, "CONNECT_SECONDS", 0.2)
     nowhere = Store(f"postgresql:///x?host={tmp_path}", size=1)
     try:
         with pytest.raises(Unavailable), nowhere.transaction():
@@ -45,23 +45,18 @@ def test_a_database_that_does_not_answer_is_unavailable(monkeypatch, tmp_path):
         nowhere.close()
 
 
-def prepare(url: str) -> None:
-    store.prepare(
-        url,
-        log_name="log.example",
-        log_id=b"\0" * 32,
-        genesis=b"{}",
-        sign_head=lambda _size, _root: "",
-    )
+def test_a_log_that_a_rotation_closed_is_not_grown():
+    with pytest.raises(Unavailable, match="restart the authority"):
+        Transaction(CannedConnection((7, "note", True)), lambda: 0.0).lock("ct")
 
 
-def test_preparing_says_which_database_cannot_be_reached(tmp_path):
+def test_preparing_says_which_database_cannot_be_reached(tmp_path, installation):
     with pytest.raises(InstallationTrouble, match="cannot be used"):
-        prepare(f"postgresql:///x?host={tmp_path}")
+        rotation.bring_up(installation, f"postgresql:///x?host={tmp_path}")
 
 
-def test_a_malformed_database_url_is_not_repeated():
+def test_a_malformed_database_url_is_not_repeated(installation):
     with pytest.raises(NotUsable) as refusal:
-        prepare("postgres://user:secret@[x/")
+        rotation.bring_up(installation, "postgres://user:secret@[x/")
     assert "secret" not in str(refusal.value)
     assert refusal.value.__cause__ is None

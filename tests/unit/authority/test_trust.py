@@ -1,6 +1,7 @@
 """The trust files: their shape, and what may and may not depend on the address."""
 
 import base64
+import dataclasses
 import hashlib
 import json
 import stat
@@ -25,8 +26,8 @@ def test_the_stock_client_reads_both_files(installation):
 
 
 def test_media_types_are_those_of_the_specification(installation):
-    ring, constants = installation.ring, installation.constants
-    config = trust.client_trust_config(ring, constants, URL)
+    signing = trust.signing_config(installation, URL)
+    config = trust.client_trust_config(installation, signing)
     prefix = "application/vnd.dev.sigstore"
     assert config["mediaType"] == f"{prefix}.clienttrustconfig.v0.1+json"
     root, signing = config["trustedRoot"], config["signingConfig"]
@@ -48,7 +49,7 @@ def test_the_trusted_root_does_not_know_where_the_authority_is_served(installati
 
 
 def test_the_log_url_contains_the_checkpoint_name(installation):
-    (log,) = trust.trusted_root(installation.ring, installation.constants)["tlogs"]
+    (log,) = trust.trusted_root(installation)["tlogs"]
     assert log["baseUrl"] == "https://log.breakglass.internal"
     der = base64.b64decode(log["publicKey"]["rawBytes"])
     assert base64.b64decode(log["logId"]["keyId"]) == hashlib.sha256(der).digest()
@@ -56,7 +57,8 @@ def test_the_log_url_contains_the_checkpoint_name(installation):
 
 def test_names_come_from_the_constants(installation):
     other = Constants("https://a.example", "log.a.example", "a.example")
-    text = json.dumps(trust.trusted_root(installation.ring, other))
+    renamed = dataclasses.replace(installation, constants=other)
+    text = json.dumps(trust.trusted_root(renamed))
     assert "https://log.a.example" in text
     assert "breakglass.internal" not in text
 
