@@ -9,6 +9,7 @@ from sigstore.oidc import IdentityError
 
 from breakglass.errors import SigningFailed
 from breakglass.signing import SignerIdentity, keyless
+from breakglass.signing.failures import classified
 from breakglass.signing.identity import exchange
 from breakglass.signing.keyless import KeylessVerifier
 from breakglass.signing.transport import DeadlineAdapter
@@ -28,13 +29,16 @@ def answered(status):
         (IdentityError(), "identity", True),
         (answered(503), "service", True),
         (answered(400), "service", False),
+        (answered(429), "service", True),
+        (KeyError("logID"), "service", True),
+        (ValueError("no JSON"), "service", True),
         (requests.ConnectionError(), "network", True),
         (requests.Timeout(), "network", True),
         (RuntimeError("anything"), "library", False),
     ],
 )
 def test_a_failure_says_its_stage_and_whether_to_try_again(error, stage, retryable):
-    failed = keyless._classified(error)
+    failed = classified(error)
 
     assert (failed.stage, failed.retryable) == (stage, retryable)
 
@@ -43,11 +47,11 @@ def test_the_answer_behind_a_librarys_own_error_is_found():
     outer = RuntimeError()
     outer.__cause__ = answered(502)
 
-    assert keyless._classified(outer).retryable
+    assert classified(outer).retryable
 
 
 def test_no_failure_repeats_what_the_other_side_said():
-    failed = keyless._classified(RuntimeError("eyJhbGciOi.secret.token"))
+    failed = classified(RuntimeError("eyJhbGciOi.secret.token"))
 
     assert "secret" not in str(failed)
 

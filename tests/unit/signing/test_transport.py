@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 import requests
 
-from breakglass.signing.transport import CONNECT_SECONDS, DeadlineAdapter, mount
+from breakglass.signing.transport import DeadlineAdapter, mount
 
 
 @pytest.fixture
@@ -38,28 +38,10 @@ def test_no_call_starts_after_the_deadline(silent_server):
         session.get(silent_server)
 
 
-def test_a_connection_is_not_waited_for_longer_than_the_whole(monkeypatch):
-    given = []
-    monkeypatch.setattr(
-        requests.adapters.HTTPAdapter,
-        "send",
-        lambda self, request, **options: given.append(options["timeout"]),
-    )
-    request = requests.Request("GET", "http://127.0.0.1/").prepare()
-
-    DeadlineAdapter(deadline=timedelta(seconds=60)).send(request)
-    DeadlineAdapter(deadline=timedelta(seconds=1)).send(request)
-
-    (connect, whole), (short_connect, short_whole) = given
-    assert connect == CONNECT_SECONDS
-    assert CONNECT_SECONDS < whole <= 60
-    assert short_connect == short_whole <= 1
-
-
 def test_a_proxy_of_the_environment_never_sees_a_token(monkeypatch, silent_server):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     with session_with(timedelta(milliseconds=200)) as session:
         assert session.trust_env is False
         # Through the proxy this would be refused at once: ConnectionError.
-        with pytest.raises(requests.ReadTimeout):
+        with pytest.raises(requests.Timeout):
             session.get(silent_server)
