@@ -106,7 +106,7 @@ def current_workload() -> Expected:
 
 def embedded_workload() -> Expected:
     """Returns the portal's name at the embedded authority."""
-    return Expected(f"portal@{settings.SITE}", settings.SIGNING_ISSUER)
+    return Expected(settings.EMBEDDED_WORKLOAD, settings.SIGNING_ISSUER)
 
 
 def person(email: str) -> tuple[Expected, ...]:

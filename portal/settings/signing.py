@@ -44,8 +44,9 @@ SIGNING_IDENTITY: str = env.str(
 # these are refused, and that should be heard at the start and not at 02:00.
 _REQUIRED: Any = ...
 _IS_PORTAL: Final = SIGNING_IDENTITY == "portal"
+EMBEDDED_WORKLOAD: Final = f"portal@{SITE}"
 SIGNING_WORKLOAD: str = env.str(
-    "BREAKGLASS_WORKLOAD_IDENTITY", f"portal@{SITE}" if _IS_PORTAL else _REQUIRED
+    "BREAKGLASS_WORKLOAD_IDENTITY", EMBEDDED_WORKLOAD if _IS_PORTAL else _REQUIRED
 )
 WORKLOAD_ISSUER: str = env.str(
     "BREAKGLASS_WORKLOAD_ISSUER", SIGNING_ISSUER if _IS_PORTAL else _REQUIRED
