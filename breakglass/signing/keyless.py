@@ -22,6 +22,7 @@ from breakglass.signing import Expected, SignedBundle, SignerIdentity, instance
 from breakglass.signing.deadline import slots, within
 from breakglass.signing.failures import classified
 from breakglass.signing.identity import Tokens
+from breakglass.signing.names import AnyName, signer_in
 from breakglass.signing.statements import STATEMENT_TYPE
 from breakglass.signing.transport import DeadlineAdapter, mount
 
@@ -112,7 +113,7 @@ class KeylessVerifier:
         wanted = tuple(expected) or self._named(email)
         try:
             parsed = Bundle.from_json(bundle)
-            who = policy.AnyOf([_policy(one) for one in wanted])
+            who = AnyName(wanted)
             trusted, payload = self._checked(parsed, who, _text(bundle), statement)
         except (SigstoreError, ValueError, RecursionError) as error:
             msg = f"the bundle does not verify: {str(error)[:200]}"
@@ -139,7 +140,7 @@ class KeylessVerifier:
         if payload != statement:
             msg = "the bundle signs something else than the statement on record"
             raise SigningFailed(msg, stage="verify", retryable=False)
-        signer = _signer_in(Bundle.from_json(bundle), wanted)
+        signer = signer_in(Bundle.from_json(bundle), wanted)
         entry = json.loads(bundle)["verificationMaterial"]["tlogEntries"][0]
         return SignedBundle(
             raw=bundle,
@@ -230,24 +231,6 @@ def _artifact(
         raise ValueError(msg)
     _verifier(root).verify_artifact(statement, parsed, who)
     return statement
-
-
-def _policy(one: Expected) -> policy.AllOf:
-    return policy.AllOf(
-        [policy.Identity(identity=one.identity), policy.OIDCIssuerV2(one.issuer)]
-    )
-
-
-def _signer_in(parsed: Bundle, wanted: Sequence[Expected]) -> Expected:
-    """Returns which of the accepted names a verified certificate carries."""
-    for one in wanted:
-        try:
-            _policy(one).verify(parsed.signing_certificate)
-        except SigstoreError:
-            continue
-        return one
-    msg = "the certificate names nobody who was expected"
-    raise SigningFailed(msg, stage="verify", retryable=False)
 
 
 def _text(bundle: bytes) -> dict[str, Any]:
