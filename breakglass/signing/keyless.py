@@ -8,23 +8,23 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-import requests
 from django.conf import settings
 from sigstore import dsse
+from sigstore.errors import CertValidationError
 from sigstore.errors import Error as SigstoreError
 from sigstore.models import Bundle, ClientTrustConfig
-from sigstore.sign import SigningContext
 from sigstore.verify import Verifier as SigstoreVerifier
 from sigstore.verify import policy
 
 from breakglass.errors import SigningFailed
 from breakglass.signing import Expected, SignedBundle, SignerIdentity, instance
+from breakglass.signing.context import signing_context
 from breakglass.signing.deadline import slots, within
 from breakglass.signing.failures import classified
 from breakglass.signing.identity import Tokens
 from breakglass.signing.names import AnyName, signer_in
 from breakglass.signing.statements import STATEMENT_TYPE
-from breakglass.signing.transport import DeadlineAdapter, mount
+from breakglass.signing.transport import DeadlineAdapter
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 
@@ -72,7 +72,7 @@ class KeylessSigner:
         adapter: DeadlineAdapter,
     ) -> bytes:
         token = self.tokens.token(identity=identity, id_token=id_token, adapter=adapter)
-        context = _context(self.trust_config, adapter, tls_ca=self.tls_ca)
+        context = signing_context(self.trust_config, adapter, tls_ca=self.tls_ca)
         # A signer lives for one signature. It has to cache: sigstore 4.5 makes a
         # new key on every use of an uncached one, and no certificate fits then.
         with context.signer(token, cache=True) as signer:
@@ -171,7 +171,10 @@ class KeylessVerifier:
                     return root, _dsse_payload(root, parsed, who)
                 return root, _artifact(root, parsed, who, statement)
             except (SigstoreError, ValueError) as error:
-                first = first or error
+                # That another instance certified it says nothing; what is wrong
+                # under the root that did is worth telling.
+                if first is None or isinstance(first, CertValidationError):
+                    first = error
         raise first or ValueError("there is no trusted root")
 
     def _roots(self) -> Iterator[str]:
@@ -206,6 +209,20 @@ def verifier_from_settings() -> KeylessVerifier:
         issuer=settings.SIGNING_ISSUER,
         extra=tuple(settings.EXTRA_TRUST),
     )
+
+
+def require_usable(trust_config: str) -> None:
+    """Raises SigningFailed (stage `trust`) unless one can sign and verify with it."""
+    try:
+        config = ClientTrustConfig.from_json(trust_config)
+        SigstoreVerifier(trusted_root=config.trusted_root)
+        config.signing_config.get_fulcio()
+        config.signing_config.get_tlogs()
+        config.trusted_root.get_fulcio_certs()
+    # Whatever a file that somebody wrote makes the library raise, it is of no use.
+    except Exception as error:
+        msg = f"the trust config cannot be used ({type(error).__name__})"
+        raise SigningFailed(msg, stage="trust", retryable=False) from error
 
 
 @lru_cache(maxsize=16)
@@ -248,36 +265,3 @@ def _is_statement(payload: bytes) -> bool:
 def _integrated_at(entry: dict[str, Any]) -> datetime:
     """When the log took it. A Rekor v2 log says no time: then it is unknown, 1970."""
     return datetime.fromtimestamp(int(entry.get("integratedTime", 0)), UTC)
-
-
-def _context(
-    trust_config: str, adapter: DeadlineAdapter, *, tls_ca: str
-) -> SigningContext:
-    """A context for one signature: Fulcio's session is not safe to share by threads."""
-    config = ClientTrustConfig.from_json(trust_config)
-    services = config.signing_config
-    fulcio, log = services.get_fulcio(), services.get_tlogs()[0]
-    stamps = services.get_tsas()
-    for client in (fulcio, log, *stamps):
-        mount(_session_of(client), adapter, tls_ca=tls_ca)
-    return SigningContext(
-        fulcio=fulcio,
-        rekor=log,
-        trusted_root=config.trusted_root,
-        tsa_clients=stamps,
-    )
-
-
-def _session_of(client: object) -> requests.Session:
-    """
-    Returns a client's session of this thread.
-
-    Fulcio's has a public name. A log's and a timestamp authority's have none, and
-    without the adapter their calls had no deadline: should the library rename them,
-    signing stops here, with a name, before anything was sent.
-    """
-    session = getattr(client, "session", None) or getattr(client, "_session", None)
-    if not isinstance(session, requests.Session):
-        msg = f"{type(client).__name__} of the library shows no session to bound"
-        raise SigningFailed(msg, stage="library", retryable=False)
-    return session

@@ -224,6 +224,7 @@ SWEEPS: Final = {
     "seal_logs": 5,
     "lapse_requests": 10,
     "remind_overdue": 60,
+    "refresh_trust": 600,
 }
 CELERY_BEAT_SCHEDULE = {
     name: {
