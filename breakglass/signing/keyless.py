@@ -140,7 +140,8 @@ class KeylessVerifier:
         if payload != statement:
             msg = "the bundle signs something else than the statement on record"
             raise SigningFailed(msg, stage="verify", retryable=False)
-        signer = signer_in(Bundle.from_json(bundle), wanted)
+        parsed = Bundle.from_json(bundle)
+        signer = signer_in(parsed, wanted)
         entry = json.loads(bundle)["verificationMaterial"]["tlogEntries"][0]
         return SignedBundle(
             raw=bundle,
@@ -148,7 +149,7 @@ class KeylessVerifier:
             identity=signer.identity,
             issuer=signer.issuer,
             log_index=int(entry.get("logIndex", 0)),
-            integrated_at=_integrated_at(entry),
+            integrated_at=_integrated_at(parsed, entry),
         )
 
     def _named(self, email: str) -> tuple[Expected, ...]:
@@ -262,6 +263,13 @@ def _is_statement(payload: bytes) -> bool:
         return False
 
 
-def _integrated_at(entry: dict[str, Any]) -> datetime:
-    """When the log took it. A Rekor v2 log says no time: then it is unknown, 1970."""
-    return datetime.fromtimestamp(int(entry.get("integratedTime", 0)), UTC)
+def _integrated_at(parsed: Bundle, entry: dict[str, Any]) -> datetime:
+    """When it was signed, at the latest: by the log, or by a timestamp authority."""
+    logged = int(entry.get("integratedTime", 0))
+    if logged:
+        return datetime.fromtimestamp(logged, UTC)
+    # A Rekor v2 log says no time; the verified bundle then has a timestamp.
+    stamps = parsed.verification_material.timestamp_verification_data
+    found = stamps.rfc3161_timestamps if stamps is not None else []
+    times = [stamp.tst_info.gen_time for stamp in found]
+    return min(times, default=parsed.signing_certificate.not_valid_before_utc)
