@@ -65,3 +65,9 @@ def seal_logs() -> None:
 def remind_overdue() -> None:
     """Tells about post-mortems past their deadline."""
     SWEEPS["remind_overdue"]()
+
+
+@shared_task(**_OPTIONS)
+def refresh_trust() -> None:
+    """Fetches the trust config of an external instance, once a day."""
+    SWEEPS["refresh_trust"]()

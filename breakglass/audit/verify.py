@@ -44,13 +44,24 @@ class StoredEntry:
 
 @dataclass(frozen=True, slots=True)
 class StoredBundle:
-    """One bundle as the database holds it, and the statement it must sign."""
+    """
+    One bundle as the database holds it, and the statement it must sign.
+
+    `person` is whose decision it is: the certificate's identity, or whom the signed
+    statement names where the portal signs everything under its workload identity.
+    """
 
     raw: bytes
     statement: bytes
     identity: str
     kind: str
     subject_sha256: str
+    person: str = ""
+
+    @property
+    def approver(self) -> str:
+        """The person who counts."""
+        return self.person or self.identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +169,7 @@ def check_evidence(
         bundle = held.get(str(facts.get("bundle_sha256")))
         if bundle is None:
             _add(report, checked.seq, "names an approval bundle that does not verify")
-        elif bundle.identity != checked.content["actor"]["name"]:
+        elif bundle.approver != checked.content["actor"]["name"]:
             _add(report, checked.seq, "was signed by somebody else than its actor")
         elif bundle.subject_sha256 != facts.get("digest"):
             _add(report, checked.seq, "was signed over another request")
@@ -173,7 +184,7 @@ def _has_quorum(facts: dict[str, Any], held: dict[str, StoredBundle]) -> bool:
         return False
     given = [held[str(name)] for name in named if str(name) in held]
     people = {
-        bundle.identity
+        bundle.approver
         for bundle in given
         if bundle.kind == "approval" and bundle.subject_sha256 == facts.get("digest")
     }

@@ -1,5 +1,5 @@
 """
-The transparency log: Rekor's v1 API for entries of kind ``dsse`` 0.0.1.
+The transparency log: Rekor's v1 API for entries of kind ``dsse``, ``hashedrekord``.
 
 Formats: Rekor's openapi.yaml and pkg/types/dsse/v0.0.1; checkpoints are signed notes
 (C2SP tlog-checkpoint, in Rekor v1's dialect). Only signatures made with certificates
@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from breakglass.authority import fulcio, merkle, wire
+from breakglass.authority import fulcio, hashedrekord, merkle, wire
 from breakglass.authority.errors import Refused, Unavailable
 from breakglass.authority.generations import Generation
 from breakglass.authority.installation import Installation
@@ -26,11 +26,12 @@ from breakglass.authority.wire import JsonObject, base64_text
 
 _ECDSA_SHA256: Final = ec.ECDSA(hashes.SHA256())
 _DSSE_KIND: Final = ("dsse", "0.0.1")
+_KINDS: Final = (_DSSE_KIND, hashedrekord.KIND)
 
 
 class TransparencyLog:
     """
-    One append-only log of DSSE envelopes, in a shard for each generation of keys.
+    One log of signatures over envelopes and digests, a shard a generation of keys.
 
     The live generation's shard grows. Entries of the others stay readable and proven
     under their shard's last checkpoint; their promises are in the bundles, since the
@@ -52,11 +53,7 @@ class TransparencyLog:
         409, is one that sigstore-python does not handle. Raises `Refused` (400), and
         `Unavailable` for a certificate from before a rotation: sign again.
         """
-        if (proposed.get("kind"), proposed.get("apiVersion")) != _DSSE_KIND:
-            raise Refused("only entries of kind dsse 0.0.1 are logged")
-        content = wire.child(wire.child(proposed, "spec"), "proposedContent")
-        certificate = self._own_certificate(wire.only_item(content, "verifiers"))
-        body = _canonical_body(wire.text(content, "envelope"), certificate)
+        certificate, body = self._proposal(proposed)
         live = self._live
         with self._store.transaction() as transaction:
             head = transaction.lock(live.log_tree)
@@ -144,6 +141,22 @@ class TransparencyLog:
             raise Unavailable(
                 "the log is not prepared: restart the authority"
             ) from None
+
+    def _proposal(self, proposed: JsonObject) -> tuple[x509.Certificate, bytes]:
+        """Returns the signer's certificate and the checked body, of either kind."""
+        kind = (proposed.get("kind"), proposed.get("apiVersion"))
+        spec = wire.child(proposed, "spec") if kind in _KINDS else {}
+        if kind == hashedrekord.KIND:
+            certificate = self._own_certificate(hashedrekord.verifier(spec))
+            pem = fulcio.pem(certificate)
+            return certificate, wire.canonical(
+                hashedrekord.entry(spec, certificate, pem=pem)
+            )
+        if kind != _DSSE_KIND:
+            raise Refused("only entries of kind dsse or hashedrekord 0.0.1 are logged")
+        content = wire.child(spec, "proposedContent")
+        certificate = self._own_certificate(wire.only_item(content, "verifiers"))
+        return certificate, _canonical_body(wire.text(content, "envelope"), certificate)
 
     def _own_certificate(self, verifier: object) -> x509.Certificate:
         try:

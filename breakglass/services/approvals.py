@@ -119,11 +119,13 @@ def confirm(*, intent_id: UUID, approver: User, proof: Proof) -> Outcome:
     Signs a decision in the approver's name and records it.
 
     The proof must be younger than five minutes by the database's clock, or
-    ReauthenticationRequired is raised. SigningFailed means that nothing counted and
-    the intent will be taken up again; Conflict or NotPermitted that it never will.
+    ReauthenticationRequired is raised. Its ID token, if there is one, is for an
+    instance that trusts its provider, and is never stored. SigningFailed means that
+    nothing counted and the intent will be taken up again; Conflict or NotPermitted
+    that it never will.
     """
     intent = _commit(intent_id=intent_id, approver=approver, proof=proof)
-    bundle = signatures.fulfil(intent=intent)
+    bundle = signatures.fulfil(intent=intent, id_token=proof.id_token or None)
     return counting.record(intent=intent, bundle=bundle)
 
 
@@ -169,10 +171,19 @@ def resume_due(*, limit: int = 20) -> int:
         state__in=(IntentState.COMMITTED, IntentState.SIGNED),
         next_try_at__lte=now,
     ).order_by("next_try_at")[:limit]
-    return sum(_resume(intent) for intent in due.select_related("request", "signer"))
+    done = 0
+    for intent in due.select_related("request", "signer"):
+        try:
+            done += _resume(intent)
+        except SigningFailed as error:  # the next try is written down already
+            if error.retryable:
+                signatures.stand_back(kinds=(IntentKind.APPROVAL,))
+                break
+    return done
 
 
 def _resume(intent: Intent) -> bool:
+    """Says whether this call recorded it. Raises SigningFailed, and nothing else."""
     try:
         if intent.request is None or intent.request.state != RequestState.PENDING:
             counting.refuse(intent=intent, why="the request has ended")
@@ -181,7 +192,7 @@ def _resume(intent: Intent) -> bool:
         bundle = signatures.fulfil(intent=intent)
         counting.record(intent=intent, bundle=bundle)
     except SigningFailed:
-        return False  # the next try is written down already
+        raise
     except BreakglassError as error:
         logger.info("approval.not_resumed", extra={"code": error.code})
         return False

@@ -3,7 +3,6 @@
 import logging
 from typing import Final
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
@@ -15,6 +14,7 @@ from breakglass.errors import Conflict, InvalidInput
 from breakglass.models import Identity, Tenant, User
 from breakglass.models.people import UserKind
 from breakglass.rules.identifiers import check_text
+from breakglass.signing import instance
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def create(
     if len(email) > EMAIL_MAX:
         msg = f"email is longer than {EMAIL_MAX} characters"
         raise InvalidInput(msg, field="email")
-    if email.lower() == settings.SIGNING_WORKLOAD.lower():
+    if email.lower() in {one.identity.lower() for one in instance.workloads()}:
         msg = "This address is the portal's own: its signatures carry it"
         raise InvalidInput(msg, field="email")
     if kind not in UserKind.values:

@@ -148,6 +148,8 @@ def _append_to_file(checkpoint: Checkpoint) -> None:
         "size": checkpoint.size,
         "head": bytes(checkpoint.head_hash).hex(),
         "sealed_at": chain.timestamp(checkpoint.sealed_at),
+        # A bundle over a digest alone does not carry what it signs.
+        "statement": bytes(checkpoint.statement.statement).decode(),
         "bundle": json.loads(bytes(checkpoint.statement.bundle.bundle)),
     }
     with (folder / f"{checkpoint.tenant.slug}.jsonl").open("a") as file:

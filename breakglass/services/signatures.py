@@ -8,6 +8,7 @@ steps leaves a committed intent, which the next call takes up again.
 import json
 import logging
 import random
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
@@ -21,13 +22,15 @@ from breakglass.audit import events, ledger
 from breakglass.errors import SigningFailed
 from breakglass.models import Bundle, Intent
 from breakglass.models.signing import IntentKind
-from breakglass.signing import SignedBundle, SignerIdentity
+from breakglass.signing import SignedBundle, SignerIdentity, instance
+from breakglass.signing.deadline import BUSY
 from breakglass.signing.keyless import signer_from_settings, verifier_from_settings
 from breakglass.states import INTENT_MOVES, IntentState, require_move
 
 logger = logging.getLogger(__name__)
 
 _LONGEST_WAIT = timedelta(minutes=5)
+_PAUSE = timedelta(seconds=10)
 PORTALS_OWN: Final = (
     IntentKind.GRANT,
     IntentKind.CHECKPOINT,
@@ -36,11 +39,12 @@ PORTALS_OWN: Final = (
 """What the portal signs in its own name."""
 
 
-def fulfil(*, intent: Intent) -> Bundle:
+def fulfil(*, intent: Intent, id_token: str | None = None) -> Bundle:
     """
     Returns the intent's verified bundle, signing it first where there is none.
 
     Two callers at once store one bundle: the second one's signature is dropped.
+    `id_token` is the signer's own from a fresh sign-in, where there was one.
     Raises SigningFailed, after writing down when the next try is due; RuntimeError
     inside a transaction.
     """
@@ -51,7 +55,7 @@ def fulfil(*, intent: Intent) -> Bundle:
     if stored is not None:
         return stored
     try:
-        signed = _sign(intent)
+        signed = _sign(intent, id_token)
     except SigningFailed as error:
         _postpone(intent=intent, error=error)
         raise
@@ -74,25 +78,46 @@ def sign_due(*, limit: int = 50) -> int:
                 "statement.unsigned",
                 extra={"kind": intent.kind, "stage": error.stage},
             )
-            break  # the service is down: the rest waits for the next sweep
+            stand_back(kinds=PORTALS_OWN)
+            break
         done += _record(intent=intent, bundle=bundle)
     return done
 
 
-def _sign(intent: Intent) -> SignedBundle:
+def stand_back(*, kinds: Iterable[IntentKind]) -> None:
+    """
+    Leaves a service that is down alone for a moment: nothing of these kinds is due.
+
+    Each try may wait the whole deadline for a silent service. Without this pause a
+    sweep would begin the next one at once, and expiry, messages and all other sweeps
+    would get no worker.
+    """
+    until = clock.db_now() + _PAUSE
+    Intent.objects.filter(
+        state=IntentState.COMMITTED, kind__in=tuple(kinds), next_try_at__lt=until
+    ).update(next_try_at=until)
+
+
+def _sign(intent: Intent, id_token: str | None = None) -> SignedBundle:
     if intent.signer is None:
         identity = SignerIdentity(
             subject=settings.SIGNING_WORKLOAD, email=settings.SIGNING_WORKLOAD
         )
+        expected = instance.workloads()
     else:
         identity = SignerIdentity(
             subject=str(intent.signer.public_id), email=intent.signer.email
         )
+        expected = instance.signers_of_approval(
+            email=identity.email, statement=bytes(intent.statement)
+        )
     statement = bytes(intent.statement)
     _require_named(statement=statement, identity=identity, intent=intent)
-    raw = signer_from_settings().sign(statement=statement, identity=identity)
+    raw = signer_from_settings().sign(
+        statement=statement, identity=identity, id_token=id_token
+    )
     return verifier_from_settings().verify(
-        bundle=raw, statement=statement, email=identity.email
+        bundle=raw, statement=statement, expected=expected
     )
 
 
@@ -139,8 +164,11 @@ def _postpone(*, intent: Intent, error: SigningFailed) -> None:
     now = clock.db_now()
     with transaction.atomic():
         locked = Intent.objects.select_for_update(no_key=True).get(pk=intent.pk)
-        locked.attempts += 1
-        locked.next_try_at = now + _wait(locked.attempts)
+        if error.stage == BUSY:  # nothing was tried: the next sweep takes it up
+            locked.next_try_at = now
+        else:
+            locked.attempts += 1
+            locked.next_try_at = now + _wait(locked.attempts)
         locked.last_error = f"{error.stage}: {error}"[:300]
         locked.save(update_fields=["attempts", "next_try_at", "last_error"])
 

@@ -16,6 +16,7 @@ from breakglass.services import (
     requests,
     sealing,
     signatures,
+    trust,
 )
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ SWEEPS: Final[dict[str, Callable[[], int]]] = {
     "remind_overdue": postmortems.remind_overdue,
     "drain_outbox": delivery.drain,
     "seal_logs": sealing.seal_due,
+    "refresh_trust": trust.refresh_due,
 }
 
 

@@ -8,7 +8,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.db.models import QuerySet
 
 from breakglass.audit import verify
@@ -27,6 +26,7 @@ from breakglass.models import (
     Tenant,
 )
 from breakglass.models.signing import IntentKind
+from breakglass.signing import instance
 from breakglass.signing.keyless import verifier_from_settings
 from breakglass.states import GrantState
 
@@ -116,7 +116,15 @@ def _bundles(tenant: Tenant) -> Iterator[StoredBundle]:
             identity=row.identity,
             kind=row.intent.kind,
             subject_sha256=_subject(row.intent),
+            person=_person(row),
         )
+
+
+def _person(bundle: Bundle) -> str:
+    """Returns who approved: whom the certificate names, or the signed statement."""
+    if instance.is_workload(identity=bundle.identity, issuer=bundle.issuer):
+        return instance.approver_named_in(bytes(bundle.intent.statement))
+    return bundle.identity
 
 
 def _subject(intent: Intent) -> str:
@@ -162,9 +170,9 @@ def _check_rows(tenant: Tenant, logged: _Logged, report: Report) -> None:
     asked = BypassRequest.objects.filter(tenant=tenant)
     for name in logged.opened.keys() - set(asked.values_list("bypass_id", flat=True)):
         add(f"the request {name} is in the log, and its row is gone")
-    for approval in approvals.select_related("bundle", "request", "approver"):
+    for approval in approvals.select_related("bundle__intent", "request", "approver"):
         said = logged.approved.get(bytes(approval.bundle.sha256).hex())
-        if said != (approval.request.bypass_id, approval.bundle.identity):
+        if said != (approval.request.bypass_id, _person(approval.bundle)):
             add(f"an approval of {approval.request.bypass_id} is not in the log")
     for bypass in BypassRequest.objects.filter(tenant=tenant).iterator():
         if sha256(bytes(bypass.body)).digest() != bytes(bypass.digest):
@@ -210,8 +218,11 @@ def _check_outside(
             kept = json.loads(line)
             if kept["tenant"] != str(tenant.public_id):
                 continue
-            raw = json.dumps(kept["bundle"]).encode()
-            statement = verifier.payload_of(bundle=raw, email=settings.SIGNING_WORKLOAD)
+            statement = verifier.payload_of(
+                bundle=json.dumps(kept["bundle"]).encode(),
+                expected=instance.workloads(),
+                statement=kept.get("statement", "").encode(),
+            )
             predicate = json.loads(statement)["predicate"]
             anchors.append(
                 Anchor(int(predicate["size"]), bytes.fromhex(predicate["head"]))

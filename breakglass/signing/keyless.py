@@ -1,184 +1,283 @@
 """Sigstore over HTTP with an OIDC identity: the one signer and the one verifier."""
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-import requests
 from django.conf import settings
 from sigstore import dsse
+from sigstore.errors import CertValidationError
 from sigstore.errors import Error as SigstoreError
 from sigstore.models import Bundle, ClientTrustConfig
-from sigstore.oidc import ExpiredIdentity, IdentityError, IdentityToken
-from sigstore.sign import SigningContext
 from sigstore.verify import Verifier as SigstoreVerifier
 from sigstore.verify import policy
 
 from breakglass.errors import SigningFailed
-from breakglass.signing import SignedBundle, SignerIdentity, windows
-from breakglass.signing.identity import exchange
-from breakglass.signing.transport import DeadlineAdapter, mount
+from breakglass.signing import (
+    Expected,
+    SignedBundle,
+    SignerIdentity,
+    instance,
+    windows,
+)
+from breakglass.signing.context import signing_context
+from breakglass.signing.deadline import slots, within
+from breakglass.signing.failures import classified
+from breakglass.signing.identity import Tokens
+from breakglass.signing.names import AnyName, signer_in
+from breakglass.signing.statements import STATEMENT_TYPE
+from breakglass.signing.transport import DeadlineAdapter
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 
 
 @dataclass(frozen=True, slots=True)
 class KeylessSigner:
-    """Signs through Fulcio and Rekor of the instance in the trust config."""
+    """
+    Signs through Fulcio and the log of the instance in the trust config.
+
+    With `digest_only` the log is told the digest of the statement and nothing else
+    of it (a `hashedrekord` entry); otherwise it is sent the whole envelope.
+    """
 
     trust_config: str
-    issuer: str
-    token_url: str
-    key_path: Path
+    tokens: Tokens
     deadline: timedelta
+    slots: int
+    digest_only: bool = False
+    tls_ca: str = ""
 
-    def sign(self, *, statement: bytes, identity: SignerIdentity) -> bytes:
+    def sign(
+        self, *, statement: bytes, identity: SignerIdentity, id_token: str | None = None
+    ) -> bytes:
         """Returns the bundle's JSON bytes; see `signing.Signer`."""
-        adapter = DeadlineAdapter(deadline=self.deadline)
-        raw_token = exchange(
-            token_url=self.token_url,
-            issuer=self.issuer,
-            key_path=self.key_path,
-            identity=identity,
-            adapter=adapter,
-        )
-        try:
-            context = _context(self.trust_config, adapter)
-            # A signer lives for one signature. It has to cache: sigstore 4.5 makes a
-            # new key on every use of an uncached one, and no certificate fits then.
-            with context.signer(IdentityToken(raw_token), cache=True) as signer:
+
+        def work() -> bytes:
+            adapter = DeadlineAdapter(deadline=self.deadline)
+            try:
+                return self._signed(statement, identity, id_token, adapter)
+            # The library lets requests' and its own private exceptions through, and
+            # some derive from Exception alone (sigstore.md section 6): all are one
+            # failure here, classified for the reader.
+            except Exception as error:
+                raise classified(error) from error
+            finally:
+                adapter.close()
+
+        return within(self.deadline, work, available=slots(self.slots))
+
+    def _signed(
+        self,
+        statement: bytes,
+        identity: SignerIdentity,
+        id_token: str | None,
+        adapter: DeadlineAdapter,
+    ) -> bytes:
+        token = self.tokens.token(identity=identity, id_token=id_token, adapter=adapter)
+        context = signing_context(self.trust_config, adapter, tls_ca=self.tls_ca)
+        # A signer lives for one signature. It has to cache: sigstore 4.5 makes a
+        # new key on every use of an uncached one, and no certificate fits then.
+        with context.signer(token, cache=True) as signer:
+            if self.digest_only:
+                bundle = signer.sign_artifact(statement)
+            else:
                 bundle = signer.sign_dsse(dsse.Statement(statement))
-        # The library lets requests' and its own private exceptions through, and some
-        # of them derive from Exception alone (sigstore.md section 6): all are one
-        # failure here, classified for the reader.
-        except Exception as error:
-            raise _classified(error) from error
         return bundle.to_json().encode()
 
 
 @dataclass(frozen=True, slots=True)
 class KeylessVerifier:
-    """Verifies offline, against the trusted root in the trust config."""
+    """
+    Verifies offline: under the trusted root in the trust config, then under others.
+
+    `extra` are files with the roots of former instances, read when they are needed.
+    """
 
     trust_config: str
     issuer: str
+    extra: tuple[str, ...] = ()
 
-    def payload_of(self, *, bundle: bytes, email: str) -> bytes:
+    def payload_of(
+        self,
+        *,
+        bundle: bytes,
+        email: str = "",
+        expected: Sequence[Expected] = (),
+        statement: bytes | None = None,
+    ) -> bytes:
         """
-        Returns the statement that a bundle signs in the name of `email`.
+        Returns the statement that a bundle signs in an expected name.
 
-        Raises SigningFailed (stage `verify`) for a bundle that does not verify
-        under our issuer, or carries anything else than an in-toto statement.
+        A bundle over a digest alone does not carry its statement: give it. Raises
+        SigningFailed (stage `verify`) for a bundle that does not verify, names nobody
+        expected, or is over anything else than an in-toto statement.
         """
+        wanted = tuple(expected) or self._named(email)
         try:
             parsed = Bundle.from_json(bundle)
-            who = policy.AllOf(
-                [policy.Identity(identity=email), policy.OIDCIssuerV2(self.issuer)]
-            )
-            kind, payload = _verifier(self.trust_config).verify_dsse(parsed, who)
-        except (SigstoreError, ValueError) as error:
+            who = AnyName(wanted)
+            trusted, payload = self._checked(parsed, who, _text(bundle), statement)
+        except (SigstoreError, ValueError, RecursionError) as error:
             msg = f"the bundle does not verify: {str(error)[:200]}"
             raise SigningFailed(msg, stage="verify", retryable=False) from error
+        # The stock verification has succeeded, under the root `trusted`: what the
+        # library leaves unchecked is checked here.
         windows.require_in_window(
-            bundle=bundle, trusted_root=windows.trusted_root_of(self.trust_config)
+            bundle=bundle, trusted_root=windows.trusted_root_of(trusted)
         )
-        if kind != PAYLOAD_TYPE:
+        if not _is_statement(payload):
             msg = "the bundle does not carry an in-toto statement"
             raise SigningFailed(msg, stage="verify", retryable=False)
         return payload
 
-    def verify(self, *, bundle: bytes, statement: bytes, email: str) -> SignedBundle:
+    def verify(
+        self,
+        *,
+        bundle: bytes,
+        statement: bytes,
+        email: str = "",
+        expected: Sequence[Expected] = (),
+    ) -> SignedBundle:
         """Returns what the bundle proves; see `signing.Verifier`."""
-        payload = self.payload_of(bundle=bundle, email=email)
+        wanted = tuple(expected) or self._named(email)
+        payload = self.payload_of(bundle=bundle, expected=wanted, statement=statement)
         if payload != statement:
             msg = "the bundle signs something else than the statement on record"
             raise SigningFailed(msg, stage="verify", retryable=False)
+        parsed = Bundle.from_json(bundle)
+        signer = signer_in(parsed, wanted)
         entry = json.loads(bundle)["verificationMaterial"]["tlogEntries"][0]
         return SignedBundle(
             raw=bundle,
             payload=payload,
-            identity=email,
-            issuer=self.issuer,
+            identity=signer.identity,
+            issuer=signer.issuer,
             log_index=int(entry.get("logIndex", 0)),
-            integrated_at=datetime.fromtimestamp(int(entry["integratedTime"]), UTC),
+            integrated_at=_integrated_at(parsed, entry),
         )
+
+    def _named(self, email: str) -> tuple[Expected, ...]:
+        """Whom a name stands for; our own issuer first, whatever the settings say."""
+        ours = Expected(email, self.issuer)
+        return tuple(dict.fromkeys((ours, *instance.accepted(email))))
+
+    def _checked(
+        self,
+        parsed: Bundle,
+        who: policy.VerificationPolicy,
+        text: dict[str, Any],
+        statement: bytes | None,
+    ) -> tuple[str, bytes]:
+        """Returns the first root under which the bundle verifies, and its payload."""
+        first: Exception | None = None
+        for root in self._roots():
+            try:
+                if "messageSignature" not in text:
+                    return root, _dsse_payload(root, parsed, who)
+                return root, _artifact(root, parsed, who, statement)
+            except (SigstoreError, ValueError) as error:
+                # That another instance certified it says nothing; what is wrong
+                # under the root that did is worth telling.
+                if first is None or isinstance(first, CertValidationError):
+                    first = error
+        raise first or ValueError("there is no trusted root")
+
+    def _roots(self) -> Iterator[str]:
+        yield self.trust_config
+        for path in self.extra:
+            yield instance.extra_root(path).trust_config
 
 
 def signer_from_settings() -> KeylessSigner:
     """Returns the signer of this installation. Raises SigningFailed without trust."""
     return KeylessSigner(
-        trust_config=_trust_config(),
-        issuer=settings.SIGNING_ISSUER,
-        token_url=f"{settings.AUTHORITY_URL}/oidc/token",
-        key_path=Path(settings.PORTAL_KEY),
+        trust_config=instance.trust_config(),
+        tokens=Tokens(
+            source=settings.SIGNING_IDENTITY,
+            token_url=f"{settings.AUTHORITY_URL}/oidc/token",
+            issuer=settings.SIGNING_ISSUER,
+            key_path=Path(settings.PORTAL_KEY),
+            token_file=settings.WORKLOAD_TOKEN_FILE,
+            client_id=settings.PROVIDER_CLIENT_ID,
+        ),
         deadline=settings.SIGNING_DEADLINE,
+        slots=settings.SIGNING_SLOTS,
+        digest_only=settings.SIGNING_DIGEST_ONLY,
+        tls_ca=settings.SIGNING_TLS_CA,
     )
 
 
 def verifier_from_settings() -> KeylessVerifier:
     """Returns the verifier of this installation. Raises SigningFailed without trust."""
-    return KeylessVerifier(trust_config=_trust_config(), issuer=settings.SIGNING_ISSUER)
+    return KeylessVerifier(
+        trust_config=instance.trust_config(),
+        issuer=settings.SIGNING_ISSUER,
+        extra=tuple(settings.EXTRA_TRUST),
+    )
 
 
-def _trust_config() -> str:
+def require_usable(trust_config: str) -> None:
+    """Raises SigningFailed (stage `trust`) unless one can sign and verify with it."""
     try:
-        return Path(settings.TRUST_CONFIG).read_text()
-    except OSError as error:
-        msg = "the trust config cannot be read: has `manage.py authority init` run?"
-        raise SigningFailed(msg, stage="trust", retryable=True) from error
+        config = ClientTrustConfig.from_json(trust_config)
+        SigstoreVerifier(trusted_root=config.trusted_root)
+        config.signing_config.get_fulcio()
+        config.signing_config.get_tlogs()
+        config.trusted_root.get_fulcio_certs()
+    # Whatever a file that somebody wrote makes the library raise, it is of no use.
+    except Exception as error:
+        msg = f"the trust config cannot be used ({type(error).__name__})"
+        raise SigningFailed(msg, stage="trust", retryable=False) from error
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _verifier(trust_config: str) -> SigstoreVerifier:
     """One verifier a trust config: building it parses keys, and it is reusable."""
     config = ClientTrustConfig.from_json(trust_config)
     return SigstoreVerifier(trusted_root=config.trusted_root)
 
 
-def _context(trust_config: str, adapter: DeadlineAdapter) -> SigningContext:
-    """A context for one signature: Fulcio's session is not safe to share by threads."""
-    config = ClientTrustConfig.from_json(trust_config)
-    services = config.signing_config
-    fulcio, log = services.get_fulcio(), services.get_tlogs()[0]
-    mount(fulcio.session, adapter)
-    mount(log.log.session, adapter)  # type: ignore[attr-defined]  # Rekor v1 client
-    return SigningContext(
-        fulcio=fulcio,
-        rekor=log,
-        trusted_root=config.trusted_root,
-        tsa_clients=services.get_tsas(),
-    )
+def _dsse_payload(root: str, parsed: Bundle, who: policy.VerificationPolicy) -> bytes:
+    kind, payload = _verifier(root).verify_dsse(parsed, who)
+    if kind != PAYLOAD_TYPE:
+        msg = f"its payload is not {PAYLOAD_TYPE}"
+        raise ValueError(msg)
+    return payload
 
 
-def _classified(error: Exception) -> SigningFailed:
-    """Turns what the library raised into a stage and a hope of success."""
-    if isinstance(error, (ExpiredIdentity, IdentityError)):
-        return SigningFailed(
-            "the identity token was refused", stage="identity", retryable=True
-        )
-    answer = _answer_of(error)
-    if answer is not None:
-        again = answer.status_code >= requests.codes.server_error
-        msg = f"the signing service answered {answer.status_code}"
-        return SigningFailed(msg, stage="service", retryable=again)
-    if isinstance(error, requests.RequestException):
-        msg = f"the signing service did not answer ({type(error).__name__})"
-        return SigningFailed(msg, stage="network", retryable=True)
-    msg = f"the signature could not be made ({type(error).__name__})"
-    return SigningFailed(msg, stage="library", retryable=False)
+def _artifact(
+    root: str, parsed: Bundle, who: policy.VerificationPolicy, statement: bytes | None
+) -> bytes:
+    if statement is None:
+        msg = "it signs a digest, and its statement was not given"
+        raise ValueError(msg)
+    _verifier(root).verify_artifact(statement, parsed, who)
+    return statement
 
 
-def _answer_of(error: BaseException) -> requests.Response | None:
-    """
-    Returns the HTTP answer behind an error, if there is one.
+def _text(bundle: bytes) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(bundle)
+    return document
 
-    FulcioClientError's own message is always empty, so the cause has to be asked.
-    """
-    for link in (error, error.__cause__, error.__context__):
-        answer = getattr(link, "response", None)
-        if isinstance(answer, requests.Response):
-            return answer
-    return None
+
+def _is_statement(payload: bytes) -> bool:
+    try:
+        return bool(json.loads(payload)["_type"] == STATEMENT_TYPE)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
+def _integrated_at(parsed: Bundle, entry: dict[str, Any]) -> datetime:
+    """When it was signed, at the latest: by the log, or by a timestamp authority."""
+    logged = int(entry.get("integratedTime", 0))
+    if logged:
+        return datetime.fromtimestamp(logged, UTC)
+    # A Rekor v2 log says no time; the verified bundle then has a timestamp.
+    stamps = parsed.verification_material.timestamp_verification_data
+    found = stamps.rfc3161_timestamps if stamps is not None else []
+    times = [stamp.tst_info.gen_time for stamp in found]
+    return min(times, default=parsed.signing_certificate.not_valid_before_utc)

@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64decode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -9,12 +10,11 @@ from typing import Any, Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from django.conf import settings
 
 from breakglass.audit import chain, events
 from breakglass.errors import SigningFailed
 from breakglass.models import AuditEntry, Bundle, Checkpoint
-from breakglass.signing import keyless
+from breakglass.signing import Expected, instance, keyless
 
 OK: Final = "ok"
 FAILED: Final = "failed"
@@ -101,7 +101,6 @@ def signature_of(bundle: Bundle) -> Signature:
     certificate = x509.load_der_x509_certificate(
         b64decode(raw["verificationMaterial"]["certificate"]["rawBytes"])
     )
-    statement = json.loads(bytes(bundle.intent.statement))
     return Signature(
         identity=bundle.identity,
         issuer=bundle.issuer,
@@ -109,8 +108,15 @@ def signature_of(bundle: Bundle) -> Signature:
         integrated_at=bundle.integrated_at,
         certificate=_certificate_text(certificate),
         pem=certificate.public_bytes(Encoding.PEM).decode(),
-        subject_digest=str(statement["subject"][0]["digest"]["sha256"]),
+        subject_digest=_signed_digest(raw, bytes(bundle.intent.statement)),
     )
+
+
+def _signed_digest(bundle: dict[str, Any], statement: bytes) -> str:
+    """Returns what the stock tool asks for: a subject's digest, or the statement's."""
+    if "messageSignature" in bundle:
+        return sha256(statement).hexdigest()
+    return str(json.loads(statement)["subject"][0]["digest"]["sha256"])
 
 
 def pretty(entry: AuditEntry) -> str:
@@ -156,15 +162,15 @@ def _signature(entry: AuditEntry, bundle: Bundle | None) -> Check:
     if sha256(bytes(bundle.bundle)).hexdigest() != names_bundle(entry):
         sentence = "The signature on record is another one than the entry names."
         return Check(FAILED, title, sentence)
-    return _verified(title, bundle, email=_signer(entry))
+    return _verified(title, bundle, expected=_signers(entry, bundle))
 
 
-def _verified(title: str, bundle: Bundle, *, email: str) -> Check:
+def _verified(title: str, bundle: Bundle, *, expected: Sequence[Expected]) -> Check:
     try:
         proof = keyless.verifier_from_settings().verify(
             bundle=bytes(bundle.bundle),
             statement=bytes(bundle.intent.statement),
-            email=email,
+            expected=expected,
         )
     except SigningFailed as error:
         state = UNKNOWN if error.retryable else FAILED
@@ -177,11 +183,14 @@ def _verified(title: str, bundle: Bundle, *, email: str) -> Check:
     return Check(OK, title, sentence)
 
 
-def _signer(entry: AuditEntry) -> str:
-    """Approvals carry the approver's own name, all else the portal's."""
-    if entry.event == events.REQUEST_APPROVED:
-        return str(_parsed(entry)["actor"]["name"])
-    return str(settings.SIGNING_WORKLOAD)
+def _signers(entry: AuditEntry, bundle: Bundle) -> Sequence[Expected]:
+    """Approvals carry the approver's own name, or name them inside; else the portal."""
+    if entry.event != events.REQUEST_APPROVED:
+        return instance.workloads()
+    return instance.signers_of_approval(
+        email=str(_parsed(entry)["actor"]["name"]),
+        statement=bytes(bundle.intent.statement),
+    )
 
 
 def _checkpoint(entry: AuditEntry, checkpoint: Checkpoint | None) -> Check:
@@ -199,13 +208,12 @@ def _checkpoint(entry: AuditEntry, checkpoint: Checkpoint | None) -> Check:
     if (said["size"], said["head"]) != (size, bytes(checkpoint.head_hash).hex()):
         sentence = f"The checkpoint at entry {size} was changed after it was signed."
         return Check(FAILED, title, sentence)
-    proof = _verified(
-        title, checkpoint.statement.bundle, email=settings.SIGNING_WORKLOAD
-    )
+    signed = checkpoint.statement.bundle
+    proof = _verified(title, signed, expected=instance.workloads())
     if proof.state != OK:
         return proof
     sentence = (
-        f"The checkpoint at entry {size} is signed by {settings.SIGNING_WORKLOAD} and "
+        f"The checkpoint at entry {size} is signed by {signed.identity} and "
         "stands on this entry. “manage.py verify” walks every link in between."
     )
     return Check(OK, title, sentence)

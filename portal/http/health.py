@@ -1,15 +1,12 @@
 """What an operator's probes ask: is each part there, and how much is waiting."""
 
-import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any, Final
-from urllib.request import ProxyHandler, build_opener
 
 import redis
 from django.conf import settings
@@ -42,6 +39,7 @@ from breakglass.states import (
     PostMortemState,
     RequestState,
 )
+from portal.http.signing_health import signing
 
 logger: Final = logging.getLogger(__name__)
 
@@ -50,11 +48,9 @@ FAILED: Final = "failed"
 REGISTRY: Final = CollectorRegistry()
 """What this process counts itself. Gauges are read from the database instead."""
 
-_AUTHORITY_TIMEOUT: Final = 1.0
 _BROKER_TIMEOUT: Final = 0.5
 _GAUGE_TIMEOUT: Final = "1s"
 _COUNTED_AT_MOST: Final = 10_000
-_TRUST_CONFIG_MAX: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +72,7 @@ def readiness() -> dict[str, Check]:
     return {
         "database": _checked(_database, blocks=True),
         "schema": _checked(_schema, blocks=True),
-        "signing": _checked(_signing, blocks=False),
+        "signing": _checked(signing, blocks=False),
         "broker": _checked(_broker, blocks=False),
     }
 
@@ -124,19 +120,6 @@ def _schema() -> str:
 def _newest() -> tuple[tuple[str, str], ...]:
     """The last migrations that this code knows: files do not change while it runs."""
     return tuple(sorted(MigrationLoader(None).graph.leaf_nodes()))
-
-
-def _signing() -> str:
-    path = Path(settings.TRUST_CONFIG)
-    with path.open("rb") as file:
-        trust = json.loads(file.read(_TRUST_CONFIG_MAX))
-    if "trustedRoot" not in trust:
-        return "the trust config names no trusted root"
-    # No proxy of the environment: the authority is on this machine or site.
-    with build_opener(ProxyHandler({})).open(
-        f"{settings.AUTHORITY_URL}/healthz", timeout=_AUTHORITY_TIMEOUT
-    ):
-        return ""
 
 
 def _broker() -> str:

@@ -60,12 +60,8 @@ def sign(
         )
     except ReauthenticationRequired:
         return ask(request, intent, back=back)
-    except SigningFailed:
-        messages.error(
-            request,
-            "the signing service did not answer. Nothing was granted, and your "
-            "decision is kept: it is retried by itself.",
-        )
+    except SigningFailed as error:
+        messages.error(request, _kept(error))
     except BreakglassError as error:
         messages.error(request, f"nothing was recorded. {sentence(error)}")
     else:
@@ -92,6 +88,19 @@ def unfinished(user: User) -> list[Intent]:
         found.filter(request__state="pending", request__lapses_at__gt=clock.DbNow())
         .select_related("tenant", "request__gate", "request__requester")
         .order_by("-created_at")
+    )
+
+
+def _kept(error: SigningFailed) -> str:
+    """Says what went wrong, and that there is nothing to do about one's decision."""
+    what = {
+        "busy": "the signing service is slow and others wait for it",
+        "service": "the signing service cannot sign at the moment",
+        "verify": "the signing service answered with a signature that does not hold",
+    }.get(error.stage, "the signing service did not answer")
+    return (
+        f"{what}. Nothing was granted, and your decision is kept: "
+        "it is retried by itself."
     )
 
 

@@ -1,7 +1,6 @@
 """Everything; the same in all environments. Every variable is read here or in prod."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import bootstrap_wrapper
@@ -12,17 +11,15 @@ from csp.constants import NONE, SELF
 
 from portal.settings.databases import database
 from portal.settings.env import env
+from portal.settings.place import *
+from portal.settings.signing import *
 
 django_stubs_ext.monkeypatch()
-
-BASE_DIR: Final = Path(__file__).resolve().parents[2]
-VAR_DIR: Final = Path(env.str("BREAKGLASS_VAR_DIR", str(BASE_DIR / "var")))
 
 SECRET_KEY: str = env.str("BREAKGLASS_SECRET_KEY", "")
 DEBUG = False
 ALLOWED_HOSTS: list[str] = env.list("BREAKGLASS_ALLOWED_HOSTS", [])
 BASE_URL: str = env.str("BREAKGLASS_BASE_URL", "http://localhost:8000").rstrip("/")
-SITE: str = env.str("BREAKGLASS_SITE", "breakglass.internal")
 
 # --- database: the app's role by default, the owner's for migrations -----------------
 DATABASE_URL: str = env.str(
@@ -38,24 +35,6 @@ DATABASES: dict[str, dict[str, Any]] = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASE_APP_ROLE: str = env.str("BREAKGLASS_DATABASE_APP_ROLE", "breakglass_app")
-
-# --- signing -------------------------------------------------------------------------
-SIGNING_ISSUER: str = env.str("BREAKGLASS_ISSUER", f"https://{SITE}/oidc")
-SIGNING_LOG_NAME: str = env.str("BREAKGLASS_LOG_NAME", f"log.{SITE}")
-SIGNING_WORKLOAD: Final = f"portal@{SITE}"
-AUTHORITY_DIR: str = env.str("BREAKGLASS_AUTHORITY_DIR", str(VAR_DIR / "authority"))
-AUTHORITY_DATABASE_URL: str = env.str("BREAKGLASS_AUTHORITY_DATABASE_URL", "")
-AUTHORITY_URL: str = env.str("BREAKGLASS_AUTHORITY_URL", "http://127.0.0.1:8001")
-TRUST_CONFIG: str = env.str(
-    "BREAKGLASS_TRUST_CONFIG", str(Path(AUTHORITY_DIR) / "trust_config.json")
-)
-PORTAL_KEY: str = env.str(
-    "BREAKGLASS_PORTAL_KEY", str(Path(AUTHORITY_DIR) / "portal" / "portal_key.pem")
-)
-SIGNING_DEADLINE: Final = timedelta(
-    seconds=env.int("BREAKGLASS_SIGNING_DEADLINE_SECONDS", 10)
-)
-CHECKPOINT_DIR: str = env.str("BREAKGLASS_CHECKPOINT_DIR", str(VAR_DIR / "checkpoints"))
 
 # --- rules of the product that a platform may set ------------------------------------
 STEP_UP_MAX_AGE: Final = timedelta(minutes=5)
@@ -245,6 +224,7 @@ SWEEPS: Final = {
     "seal_logs": 5,
     "lapse_requests": 10,
     "remind_overdue": 60,
+    "refresh_trust": 600,
 }
 CELERY_BEAT_SCHEDULE = {
     name: {

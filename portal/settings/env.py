@@ -7,6 +7,13 @@ missing or malformed variable at once.
 
 from typing import Final
 
-from environs import FileAwareEnv
+from environs import FileAwareEnv, ValidationError
 
 env: Final = FileAwareEnv(eager=False)
+
+
+def pairs_of_identity_and_issuer(values: list[str]) -> None:
+    """Raises ValidationError unless each item is two words: identity, issuer."""
+    if any(len(value.split()) != 2 for value in values):  # noqa: PLR2004 - a pair
+        msg = "give each as IDENTITY ISSUER with a blank between, comma-separated"
+        raise ValidationError(msg)

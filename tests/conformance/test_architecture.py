@@ -153,6 +153,7 @@ OTHER_CLOCKS = {
     "breakglass/authority/": "a process of its own, with no database clock to ask",
     "breakglass/signing/identity.py": "a JWT's times are compared by the authority",
     "breakglass/signing/transport.py": "a deadline is a span of this process",
+    "breakglass/signing/deadline.py": "a deadline is a span of this process",
     "breakglass/services/delivery.py": "a budget is a span of this process",
 }
 

@@ -66,8 +66,12 @@ def traces():
     return AuditEntry.objects.count(), OutboxMessage.objects.count()
 
 
+# What it changes is a file, not a row: tests/flows/instances holds it.
+WITHOUT_ROWS = {"refresh_trust"}
+
+
 @pytest.mark.django_db
-@pytest.mark.parametrize("name", SCHEDULE)
+@pytest.mark.parametrize("name", sorted(set(SCHEDULE) - WITHOUT_ROWS))
 def test_a_task_run_twice_does_its_work_once(busy, name):
     task = app.tasks[f"breakglass.tasks.{name}"]
     if name == "lapse_requests":

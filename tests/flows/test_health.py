@@ -1,5 +1,9 @@
 """Probes and metrics: what blocks, what only degrades, and what is waiting."""
 
+import os
+import time
+from pathlib import Path
+
 import pytest
 from django.conf import settings as configured
 from django.db import OperationalError, connection
@@ -219,3 +223,27 @@ def test_a_gauge_that_fails_is_left_out(monkeypatch):
 
 def test_the_suite_has_a_real_broker():
     assert configured.CELERY_BROKER_URL.startswith("redis+socket://")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("url", "days", "state"),
+    [
+        ("https://tuf.example", 1, "ok"),
+        ("https://tuf.example", 5, "failed"),
+        ("", 500, "ok"),
+    ],
+)
+def test_of_an_external_instance_the_age_of_its_trust_is_shown_and_nobody_is_asked(
+    no_signing_service, settings, tmp_path, url, days, state
+):
+    old = tmp_path / "trust_config.json"
+    old.write_text(Path(settings.TRUST_CONFIG).read_text())
+    at = time.time() - days * 86_400
+    os.utime(old, (at, at))
+    settings.SIGNING_INSTANCE, settings.TUF_URL = "private", url
+    settings.TRUST_CONFIG = str(old)
+
+    signing = ready()[1]["signing"]
+    assert signing["state"] == state
+    assert ("5 days old" in signing["detail"]) is (state == "failed")

@@ -52,6 +52,8 @@ BAD_CSR = [
 ]
 BAD_ENTRY = [
     {"kind": "hashedrekord"},
+    {"kind": "intoto"},
+    {"apiVersion": "0.0.2"},
     {"kind": 5, "apiVersion": []},
     {"spec": None},
     {"spec": []},

@@ -11,6 +11,7 @@ from breakglass.errors import NotFound
 from breakglass.models import AuditEntry
 from breakglass.queries import audit as log
 from breakglass.services import sealing, signatures
+from breakglass.signing import instance
 from portal.http import audit_checks
 from tests import factories
 
@@ -231,7 +232,8 @@ def test_a_bundle_of_somebody_else_does_not_pass_for_the_approvers(
     auditor, acme, active_grant, monkeypatch
 ):
     seen = approval_of(acme)
-    monkeypatch.setattr(audit_checks, "_signer", lambda entry: "peer@evil.example")
+    evil = instance.person("peer@evil.example")
+    monkeypatch.setattr(audit_checks, "_signers", lambda entry, bundle: evil)
     page = text(auditor.get(f"{LOG}/{seen.seq}"))
     assert "The signature holds: no." in page
 

@@ -222,12 +222,14 @@ def test_a_bundle_that_does_not_verify_is_never_stored(
     honest = signer_from_settings()
 
     class Spoiler:
-        def sign(self, *, statement, identity):
+        def sign(self, *, statement, identity, id_token=None):
             if fault == "other statement":
                 other = json.loads(statement)
                 other["predicate"]["ttl_seconds"] = 14400
                 statement = json.dumps(other).encode()
-            bundle = json.loads(honest.sign(statement=statement, identity=identity))
+            bundle = json.loads(
+                honest.sign(statement=statement, identity=identity, id_token=id_token)
+            )
             envelope = bundle["dsseEnvelope"]
             if fault == "flipped byte":
                 payload = envelope["payload"]
