@@ -64,7 +64,13 @@ def intend(
     `digest` is the one the page showed; `ttl` may shorten the proposed length. Raises
     DigestMismatch, SelfApproval, NotPermitted, InvalidInput, or Conflict when the
     request is no longer pending. An older draft of the same person lapses.
+
+    The person's own row is locked first: a merge of two accounts holds it, so it either
+    finds this draft's request, or has happened by the time that this looks.
     """
+    approver = User.objects.select_for_update(of=("self",), no_key=True).get(
+        pk=approver.pk
+    )
     bypass = access.lock_request(tenant=tenant, bypass_id=bypass_id)
     now = clock.db_now()
     counting.require_open(bypass=bypass, digest=digest, now=now)
@@ -123,7 +129,7 @@ def confirm(*, intent_id: UUID, approver: User, proof: Proof) -> Outcome:
     the intent will be taken up again; Conflict or NotPermitted that it never will.
     """
     intent = _commit(intent_id=intent_id, approver=approver, proof=proof)
-    bundle = signatures.fulfil(intent=intent)
+    bundle = signatures.fulfil(intent=intent, id_token=proof.id_token)
     return counting.record(intent=intent, bundle=bundle)
 
 

@@ -36,9 +36,12 @@ PORTALS_OWN: Final = (
 """What the portal signs in its own name."""
 
 
-def fulfil(*, intent: Intent) -> Bundle:
+def fulfil(*, intent: Intent, id_token: str = "") -> Bundle:
     """
     Returns the intent's verified bundle, signing it first where there is none.
+
+    `id_token` is the approver's own, fresh from a provider that the signing instance
+    trusts; it goes to the certificate authority and nowhere else.
 
     Two callers at once store one bundle: the second one's signature is dropped.
     Raises SigningFailed, after writing down when the next try is due; RuntimeError
@@ -51,7 +54,7 @@ def fulfil(*, intent: Intent) -> Bundle:
     if stored is not None:
         return stored
     try:
-        signed = _sign(intent)
+        signed = _sign(intent, id_token=id_token)
     except SigningFailed as error:
         _postpone(intent=intent, error=error)
         raise
@@ -79,7 +82,7 @@ def sign_due(*, limit: int = 50) -> int:
     return done
 
 
-def _sign(intent: Intent) -> SignedBundle:
+def _sign(intent: Intent, *, id_token: str = "") -> SignedBundle:
     if intent.signer is None:
         identity = SignerIdentity(
             subject=settings.SIGNING_WORKLOAD, email=settings.SIGNING_WORKLOAD
@@ -90,7 +93,9 @@ def _sign(intent: Intent) -> SignedBundle:
         )
     statement = bytes(intent.statement)
     _require_named(statement=statement, identity=identity, intent=intent)
-    raw = signer_from_settings().sign(statement=statement, identity=identity)
+    raw = signer_from_settings().sign(
+        statement=statement, identity=identity, id_token=id_token or None
+    )
     return verifier_from_settings().verify(
         bundle=raw, statement=statement, email=identity.email
     )

@@ -33,9 +33,18 @@ class SignedBundle:
 class Signer(Protocol):
     """Makes a bundle over exact statement bytes, in somebody's name."""
 
-    def sign(self, *, statement: bytes, identity: SignerIdentity) -> bytes:
+    def sign(
+        self,
+        *,
+        statement: bytes,
+        identity: SignerIdentity,
+        id_token: str | None = None,
+    ) -> bytes:
         """
         Returns the bundle's JSON bytes.
+
+        With `id_token`, the person's own from a provider that the instance trusts, the
+        certificate is asked for with that; else the portal vouches for the person.
 
         Talks to the network: never call it inside a transaction. Raises
         SigningFailed, which says the stage and whether a retry may help.

@@ -1,6 +1,7 @@
 """Sigstore over HTTP with an OIDC identity: the one signer and the one verifier."""
 
 import json
+from base64 import urlsafe_b64decode
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -35,10 +36,16 @@ class KeylessSigner:
     key_path: Path
     deadline: timedelta
 
-    def sign(self, *, statement: bytes, identity: SignerIdentity) -> bytes:
+    def sign(
+        self,
+        *,
+        statement: bytes,
+        identity: SignerIdentity,
+        id_token: str | None = None,
+    ) -> bytes:
         """Returns the bundle's JSON bytes; see `signing.Signer`."""
         adapter = DeadlineAdapter(deadline=self.deadline)
-        raw_token = exchange(
+        raw_token = id_token or exchange(
             token_url=self.token_url,
             issuer=self.issuer,
             key_path=self.key_path,
@@ -49,7 +56,7 @@ class KeylessSigner:
             context = _context(self.trust_config, adapter)
             # A signer lives for one signature. It has to cache: sigstore 4.5 makes a
             # new key on every use of an uncached one, and no certificate fits then.
-            with context.signer(IdentityToken(raw_token), cache=True) as signer:
+            with context.signer(_identity(raw_token), cache=True) as signer:
                 bundle = signer.sign_dsse(dsse.Statement(statement))
         # The library lets requests' and its own private exceptions through, and some
         # of them derive from Exception alone (sigstore.md section 6): all are one
@@ -148,6 +155,27 @@ def _context(trust_config: str, adapter: DeadlineAdapter) -> SigningContext:
         trusted_root=config.trusted_root,
         tsa_clients=services.get_tsas(),
     )
+
+
+def _identity(raw_token: str) -> IdentityToken:
+    """
+    Reads a token for the library, which wants to be told whom it was issued to.
+
+    Nothing is trusted by that: whoever hands a provider's token over has verified it,
+    and the certificate authority verifies it again.
+    """
+    try:
+        claims = json.loads(_unpadded(raw_token.split(".")[1]))
+        audience = claims["aud"]
+    except (ValueError, IndexError, KeyError, TypeError) as error:
+        msg = "the identity token cannot be read"
+        raise IdentityError(msg) from error
+    first = audience[0] if isinstance(audience, list) and audience else audience
+    return IdentityToken(raw_token, client_id=str(first))
+
+
+def _unpadded(part: str) -> bytes:
+    return urlsafe_b64decode(part + "=" * (-len(part) % 4))
 
 
 def _classified(error: Exception) -> SigningFailed:
