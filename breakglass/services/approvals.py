@@ -22,6 +22,7 @@ from breakglass.errors import (
     BreakglassError,
     Conflict,
     NotFound,
+    NotPermitted,
     ReauthenticationRequired,
     SigningFailed,
 )
@@ -33,7 +34,7 @@ from breakglass.models import (
     User,
 )
 from breakglass.models.signing import IntentKind
-from breakglass.queries import access, policies
+from breakglass.queries import access, people, policies
 from breakglass.rules.evidence import Proof
 from breakglass.rules.identifiers import check_text
 from breakglass.rules.window import check_set_ttl
@@ -221,6 +222,11 @@ def _commit(*, intent_id: UUID, approver: User, proof: Proof) -> Intent:
     if not timedelta(0) <= now - proof.at < settings.STEP_UP_MAX_AGE:
         msg = "Sign in again: your last sign-in is older than five minutes."
         raise ReauthenticationRequired(msg)
+    if proof.method == "oidc" and not people.holds(
+        user=approver, issuer=proof.issuer, subject=proof.subject
+    ):
+        msg = "You signed in as somebody whose identity is not linked to your account."
+        raise NotPermitted(msg)
     if intent.state == IntentState.DRAFT and intent.expires_at <= now:  # type: ignore[operator]  # a draft has an end
         msg = "This decision waited too long. Look at the request again and decide."
         raise Conflict(msg)

@@ -12,6 +12,7 @@ from csp.constants import NONE, SELF
 
 from portal.settings.databases import database
 from portal.settings.env import env
+from portal.settings.providers import parse
 
 django_stubs_ext.monkeypatch()
 
@@ -147,7 +148,9 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_RATE_LIMITS: dict[str, str] | bool = {"login_failed": "20/m/ip"}
 ACCOUNT_SESSION_REMEMBER = False
 SOCIALACCOUNT_LOGIN_ON_GET = True
-SOCIALACCOUNT_AUTO_SIGNUP = True
+OIDC_PROVIDERS = parse(env.str("BREAKGLASS_OIDC_PROVIDERS", "[]"))
+OIDC_DEADLINE = timedelta(seconds=5)  # for all that one sign-in asks of its provider
+SOCIALACCOUNT_ADAPTER = "portal.http.sso.SocialAdapter"
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
