@@ -7,6 +7,8 @@ from django import forms
 from breakglass.models import User
 
 REASON_MAXIMUM: Final = 300
+# The same words where the account exists and is somebody else's to change.
+UNKNOWN: Final = "Nobody whom you manage has this address."
 
 
 class UnlinkForm(forms.Form):
@@ -43,5 +45,5 @@ class MergeForm(forms.Form):
         email = self.cleaned_data["email"]
         user = User.objects.filter(email__iexact=email).first()
         if user is None:
-            raise forms.ValidationError("Nobody has this address.")
+            raise forms.ValidationError(UNKNOWN)
         return user
