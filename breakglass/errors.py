@@ -39,6 +39,12 @@ class ReauthenticationRequired(NotPermitted):
     code = "reauthentication_required"
 
 
+class SignInRefused(NotPermitted):
+    """What an identity provider sent back does not prove who the person is."""
+
+    code = "sign_in_refused"
+
+
 class PolicyViolation(BreakglassError):
     """The policy, or a rule of the product, does not allow this.
 

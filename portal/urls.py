@@ -11,11 +11,13 @@ from portal.web import (
     gates,
     grants,
     health,
+    identities,
     inbox,
     messages,
     postmortems,
     preferences,
     requests,
+    sso,
     stepup,
 )
 
@@ -25,6 +27,7 @@ handler404 = errors.not_found
 handler500 = errors.server_error
 
 _TENANT = "t/<slug:tenant_slug>"
+_SSO = "openid_connect"
 _BYPASS = f"{_TENANT}/requests/<str:bypass_id>"
 
 shell_pages: list[URLPattern] = [
@@ -42,6 +45,14 @@ shell_pages: list[URLPattern] = [
     path(f"{_BYPASS}/close", grants.close, name="grant-close"),
     # Before allauth's own: it has another idea of when somebody is fresh (ux.md 2.1).
     path("accounts/reauthenticate/", stepup.reauthenticate, name="stepup"),
+    path("accounts/oidc/stepup/callback", stepup.callback, name="stepup-callback"),
+    path("profile/identities", identities.index, name="identities"),
+    path("profile/identities/link", identities.link, name="identity-link"),
+    path(
+        "profile/identities/<int:identity_id>/unlink",
+        identities.unlink,
+        name="identity-unlink",
+    ),
 ]
 
 # The record pages: audit, post-mortems, gates, messages.
@@ -90,6 +101,13 @@ account_pages: list[URLPattern | URLResolver] = [
         "accounts/reauthenticate/", stepup.reauthenticate, name="account_reauthenticate"
     ),
     path("accounts/2fa/", include("allauth.mfa.urls")),
+    # By these names allauth finds them; never its pages to connect or to sign up.
+    path("accounts/oidc/<str:provider_id>/login/", sso.login, name=f"{_SSO}_login"),
+    path(
+        "accounts/oidc/<str:provider_id>/login/callback/",
+        sso.callback,
+        name=f"{_SSO}_callback",
+    ),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

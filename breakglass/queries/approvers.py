@@ -29,6 +29,12 @@ def person(*, tenant: Tenant, user: User) -> Person:
     return _people(tenant=tenant, ids=[user.pk])[0]
 
 
+def requester_id(*, bypass: BypassRequest) -> int:
+    """Returns whom the request is by, as the rules compare people: one id a person."""
+    asked = User.objects.values_list("pk", "merged_into_id").get(pk=bypass.requester_id)
+    return asked[1] or asked[0]
+
+
 def standing(*, bypass: BypassRequest) -> list[Person]:
     """Returns everybody who signed this digest, with their roles as of now."""
     ids = bypass.approvals.filter(digest=bypass.digest).values_list(
@@ -44,7 +50,7 @@ def quorum(*, bypass: BypassRequest) -> Quorum:
         pinned=pinned.requirements,
         current=latest.requirements,
         approvers=standing(bypass=bypass),
-        requester_id=bypass.requester_id,
+        requester_id=requester_id(bypass=bypass),
     )
 
 
@@ -59,7 +65,8 @@ def eligible_users(*, bypass: BypassRequest) -> list[User]:
         is_active=True,
         kind="human",
     ).distinct()
-    return [u for u in users if u.pk != bypass.requester_id and u.pk not in done]
+    done.add(requester_id(bypass=bypass))
+    return [user for user in users if user.pk not in done]
 
 
 def needs(
@@ -100,13 +107,18 @@ def may_count(*, bypass: BypassRequest, user: User) -> bool:
     pinned, latest = policies.tiers_in_question(bypass=bypass)
     return counts(
         person=person(tenant=bypass.tenant, user=user),
-        requester_id=bypass.requester_id,
+        requester_id=requester_id(bypass=bypass),
         requirements=(*pinned.requirements, *latest.requirements),
     )
 
 
 def _people(*, tenant: Tenant, ids: Sequence[int]) -> list[Person]:
-    """Reads the people afresh, whatever the caller's objects say."""
+    """
+    Reads the people afresh, whatever the caller's objects say.
+
+    An account that was merged into another one has that one's id: the two are one
+    person, and never two approvers, or a requester and an approver.
+    """
     groups: dict[int, set[str]] = {pk: set() for pk in ids}
     members = RoleMember.objects.filter(role__tenant=tenant, user_id__in=ids)
     for user_id, slug in members.values_list("user_id", "role__slug"):
@@ -114,7 +126,7 @@ def _people(*, tenant: Tenant, ids: Sequence[int]) -> list[Person]:
     users = {user.pk: user for user in User.objects.filter(pk__in=ids)}
     return [
         Person(
-            id=pk,
+            id=users[pk].merged_into_id or pk,
             groups=frozenset(groups[pk]),
             human=users[pk].is_human,
             active=users[pk].is_active,

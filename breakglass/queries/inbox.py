@@ -43,7 +43,7 @@ def waiting_for(*, user: User, now: datetime) -> list[InboxRow]:
         needed = approvers.needs(
             tenant=bypass.tenant,
             requirements=reached.missing,
-            without=[bypass.requester_id],
+            without=[bypass.requester.merged_into_id or bypass.requester_id],
         )
         rows.append(
             InboxRow(
@@ -98,6 +98,7 @@ def _candidates(*, user: User) -> QuerySet[BypassRequest]:
             tenant__is_active=True,
         )
         .exclude(requester=user)
+        .exclude(requester__merged_into=user)
         .exclude(approvals__approver=user)
         .exclude(intents__signer=user, intents__state__in=busy)
         .select_related("tenant", "gate__tenant", "requester", "tier", "policy")

@@ -166,7 +166,8 @@ def detail(*, bypass: BypassRequest, viewer: User, now: datetime) -> RequestDeta
     pinned, latest = policies.tiers_in_question(bypass=bypass)
     given = list(bypass.approvals.select_related("approver", "bundle"))
     reached = approvers.quorum(bypass=bypass)
-    decided = {bypass.requester_id, *(a.approver_id for a in given)}
+    asked = approvers.requester_id(bypass=bypass)
+    decided = {asked, *(a.approver_id for a in given)}
     return RequestDetail(
         bypass=bypass,
         grant=grant,
@@ -198,7 +199,7 @@ def may_decide(*, bypass: BypassRequest, viewer: User) -> Answer:
     pinned, latest = policies.tiers_in_question(bypass=bypass)
     return eligibility.may_decide(
         person=approvers.person(tenant=bypass.tenant, user=viewer),
-        requester_id=bypass.requester_id,
+        requester_id=approvers.requester_id(bypass=bypass),
         requirements_pinned=pinned.requirements,
         requirements_current=latest.requirements,
         already_approved=bypass.approvals.filter(approver=viewer).exists(),

@@ -119,6 +119,24 @@ def stricter_quorum(
     return new if missing > (old.needed - old.filled, old.needed) else old
 
 
+def united(people: Iterable[Person]) -> list[Person]:
+    """
+    Returns each person once, with the groups of all their accounts, as active.
+
+    For approvals that have counted already: two accounts of one person share its id,
+    and whether an account is active now says nothing about the day it approved.
+    """
+    groups: dict[int, frozenset[str]] = {}
+    human: dict[int, bool] = {}
+    for person in people:
+        groups[person.id] = groups.get(person.id, frozenset()) | person.groups
+        human[person.id] = human.get(person.id, True) and person.human
+    return [
+        Person(id=key, groups=held, human=human[key], active=True)
+        for key, held in groups.items()
+    ]
+
+
 def _slots(*, requirements: Sequence[Requirement], most: int) -> list[str]:
     """One group name per slot; never more per requirement than there are people."""
     return [

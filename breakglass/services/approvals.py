@@ -22,6 +22,7 @@ from breakglass.errors import (
     BreakglassError,
     Conflict,
     NotFound,
+    NotPermitted,
     ReauthenticationRequired,
     SigningFailed,
 )
@@ -33,7 +34,7 @@ from breakglass.models import (
     User,
 )
 from breakglass.models.signing import IntentKind
-from breakglass.queries import access, policies
+from breakglass.queries import access, people, policies
 from breakglass.rules.evidence import Proof
 from breakglass.rules.identifiers import check_text
 from breakglass.rules.window import check_set_ttl
@@ -64,7 +65,13 @@ def intend(
     `digest` is the one the page showed; `ttl` may shorten the proposed length. Raises
     DigestMismatch, SelfApproval, NotPermitted, InvalidInput, or Conflict when the
     request is no longer pending. An older draft of the same person lapses.
+
+    The person's own row is locked first: a merge of two accounts holds it, so it either
+    finds this draft's request, or has happened by the time that this looks.
     """
+    approver = User.objects.select_for_update(of=("self",), no_key=True).get(
+        pk=approver.pk
+    )
     bypass = access.lock_request(tenant=tenant, bypass_id=bypass_id)
     now = clock.db_now()
     counting.require_open(bypass=bypass, digest=digest, now=now)
@@ -226,6 +233,11 @@ def _commit(*, intent_id: UUID, approver: User, proof: Proof) -> Intent:
     if not timedelta(0) <= now - proof.at < settings.STEP_UP_MAX_AGE:
         msg = "Sign in again: your last sign-in is older than five minutes."
         raise ReauthenticationRequired(msg)
+    if proof.method == "oidc" and not people.holds(
+        user=approver, issuer=proof.issuer, subject=proof.subject
+    ):
+        msg = "You signed in as somebody whose identity is not linked to your account."
+        raise NotPermitted(msg)
     if intent.state == IntentState.DRAFT and intent.expires_at <= now:  # type: ignore[operator]  # a draft has an end
         msg = "This decision waited too long. Look at the request again and decide."
         raise Conflict(msg)

@@ -204,7 +204,9 @@ def require_open(*, bypass: BypassRequest, digest: str, now: datetime) -> None:
 
 def require_may_decide(*, bypass: BypassRequest, person: User) -> None:
     """Raises SelfApproval or NotPermitted unless this person may decide, as of now."""
-    require_second_person(requester_id=bypass.requester_id, approver_id=person.pk)
+    require_second_person(
+        requester_id=approvers.requester_id(bypass=bypass), approver_id=person.pk
+    )
     answer = may_decide(bypass=bypass, viewer=person)
     if not answer.allowed:
         raise NotPermitted(" ".join(answer.reasons))

@@ -103,6 +103,22 @@ def revoke(*, tenant: Tenant, bypass_id: str, person: User, reason: str) -> Gran
         )
 
 
+def revoke_broken(*, grant: Grant, now: datetime, reason: str) -> None:
+    """
+    Closes a locked grant whose approvals turned out not to be a quorum.
+
+    Runs inside the transaction of whatever showed it; the portal itself is the actor.
+    """
+    _close(
+        grant=grant,
+        state=GrantState.REVOKED,
+        actor=SCHEDULER,
+        now=now,
+        person=None,
+        reason=reason,
+    )
+
+
 def expire_due(*, limit: int = 500) -> int:
     """
     Marks grants whose window is over; returns how many this call closed.

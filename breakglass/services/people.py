@@ -1,4 +1,4 @@
-"""People: make an account, switch it off and on, link an identity."""
+"""People: make an account, switch it off and on."""
 
 import logging
 from typing import Final
@@ -11,8 +11,9 @@ from breakglass import clock
 from breakglass.actors import Actor
 from breakglass.audit import events, ledger
 from breakglass.errors import Conflict, InvalidInput
-from breakglass.models import Identity, Tenant, User
+from breakglass.models import User
 from breakglass.models.people import UserKind
+from breakglass.queries import people as queries
 from breakglass.rules.identifiers import check_text
 from breakglass.signing import instance
 
@@ -82,35 +83,17 @@ def activate(*, user: User, actor: Actor) -> User:
 
 
 @transaction.atomic
-def link_identity(*, user: User, issuer: str, subject: str, actor: Actor) -> Identity:
-    """Links an identity provider's subject to the one person it belongs to."""
-    try:
-        with transaction.atomic():
-            identity = Identity.objects.create(
-                user=user, issuer=issuer, subject=subject, created_at=clock.db_now()
-            )
-    except IntegrityError as error:
-        msg = "this identity is linked to a person already"
-        raise Conflict(msg) from error
-    for tenant in _tenants_of(user):
-        ledger.append(
-            tenant=tenant,
-            event=events.IDENTITY_LINKED,
-            actor=actor,
-            facts={"person": user.email, "issuer": issuer, "subject": subject},
-        )
-    return identity
-
-
-@transaction.atomic
 def _set_active(*, user: User, actor: Actor, is_active: bool) -> User:
     user = User.objects.select_for_update(of=("self",), no_key=True).get(pk=user.pk)
     if user.is_active == is_active:
         msg = f"{user.name} is {'active' if is_active else 'deactivated'} already"
         raise Conflict(msg)
+    if user.merged_into is not None:
+        msg = f"{user.email} was merged into {user.merged_into.email}: that one is used"
+        raise Conflict(msg)
     user.is_active = is_active
     user.save(update_fields=["is_active"])
-    for tenant in _tenants_of(user):
+    for tenant in queries.tenants_of(user):
         ledger.append(
             tenant=tenant,
             event=events.PERSON_CHANGED,
@@ -122,10 +105,3 @@ def _set_active(*, user: User, actor: Actor, is_active: bool) -> User:
             },
         )
     return user
-
-
-def _tenants_of(user: User) -> list[Tenant]:
-    """Every tenant in whose log the account appears, in one order for the locks."""
-    return list(
-        Tenant.objects.filter(roles__memberships__user=user).distinct().order_by("pk")
-    )

@@ -43,6 +43,9 @@ def fulfil(*, intent: Intent, id_token: str | None = None) -> Bundle:
     """
     Returns the intent's verified bundle, signing it first where there is none.
 
+    `id_token` is the approver's own, fresh from a provider that the signing instance
+    trusts; it goes to the certificate authority and nowhere else.
+
     Two callers at once store one bundle: the second one's signature is dropped.
     `id_token` is the signer's own from a fresh sign-in, where there was one.
     Raises SigningFailed, after writing down when the next try is due; RuntimeError

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 from breakglass.errors import BreakglassError, NotFound
 from breakglass.models import RoleGroup, RoleMember, User
 from breakglass.services import people, roles
+from portal.admin.identities import IdentityActions
 from portal.admin.scoped import (
     ManagedFilter,
     ScopedAdmin,
@@ -162,7 +163,7 @@ class RoleGroupAdmin(ScopedAdmin[RoleGroup]):
 
 
 @admin.register(User)
-class UserAdmin(ScopedAdmin[User]):
+class UserAdmin(IdentityActions):
     """
     People of the managed tenants.
 
@@ -225,7 +226,7 @@ class UserAdmin(ScopedAdmin[User]):
         if obj is None:
             return ("email", "name", "kind", "password", "role", "is_staff")
         shown = ("email", "name", "kind", "groups_shown", "is_staff", "is_active")
-        return (*shown, "date_joined", "last_login")
+        return (*shown, "date_joined", "last_login", "merged_into")
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: User | None = None
@@ -234,7 +235,7 @@ class UserAdmin(ScopedAdmin[User]):
         if obj is None:
             return ()
         kept = ("email", "name", "kind", "groups_shown", "is_staff")
-        return (*kept, "date_joined", "last_login")
+        return (*kept, "date_joined", "last_login", "merged_into")
 
     @admin.display(description="groups")
     def groups_shown(self, obj: User) -> str:

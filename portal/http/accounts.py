@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.authentication import get_authentication_records
 from django.conf import settings
 from django.http import HttpRequest
 
@@ -12,6 +13,10 @@ from breakglass.models import User
 
 # When the person of this session last proved who they are, by the database's clock.
 AUTHENTICATED_AT: Final = "breakglass_authenticated_at"
+# When they last proved it in any way, also by a sign-in that was for something else:
+# good for changing one's own account, never for signing a decision.
+CONFIRMED_AT: Final = "breakglass_confirmed_at"
+SINGLE_SIGN_ON: Final = "socialaccount"  # as allauth records it
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # untyped package
@@ -22,9 +27,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # untyped pac
         return False
 
     def login(self, request: HttpRequest, user: User) -> None:
-        """Logs in, and records when."""
+        """
+        Logs in, and records when.
+
+        Not after single sign-on: the provider may have let an old session of its own
+        through, so it says nothing about who sits there now.
+        """
         super().login(request, user)
-        record_authentication(request)
+        methods = [row["method"] for row in get_authentication_records(request, user)]
+        if SINGLE_SIGN_ON not in methods:
+            record_authentication(request)
 
     def add_message(self, *args: object, **kwargs: object) -> None:
         """Says nothing: "signed in as …" is no news to who has just signed in."""
@@ -37,16 +49,24 @@ def record_authentication(request: HttpRequest) -> datetime:
     return now
 
 
+def record_confirmation(request: HttpRequest) -> None:
+    """Notes that this person has just proved who they are, but for no decision."""
+    request.session[CONFIRMED_AT] = clock.db_now().isoformat()
+
+
+def recently_confirmed(request: HttpRequest) -> bool:
+    """Says whether the person proved who they are in any way, minutes ago."""
+    now = clock.db_now()
+    times = (_stored(request, AUTHENTICATED_AT), _stored(request, CONFIRMED_AT))
+    return any(
+        at is not None and timedelta(0) <= now - at < settings.STEP_UP_MAX_AGE
+        for at in times
+    )
+
+
 def authenticated_at(request: HttpRequest) -> datetime | None:
     """Returns when the person of this session last authenticated, if we know."""
-    stored = request.session.get(AUTHENTICATED_AT)
-    if not isinstance(stored, str):
-        return None
-    try:
-        at = datetime.fromisoformat(stored)
-    except ValueError:
-        return None
-    return at if at.tzinfo else None
+    return _stored(request, AUTHENTICATED_AT)
 
 
 def fresh_authentication(request: HttpRequest) -> datetime | None:
@@ -56,3 +76,14 @@ def fresh_authentication(request: HttpRequest) -> datetime | None:
         return None
     age = clock.db_now() - at
     return at if timedelta(0) <= age < settings.STEP_UP_MAX_AGE else None
+
+
+def _stored(request: HttpRequest, key: str) -> datetime | None:
+    stored = request.session.get(key)
+    if not isinstance(stored, str):
+        return None
+    try:
+        at = datetime.fromisoformat(stored)
+    except ValueError:
+        return None
+    return at if at.tzinfo else None

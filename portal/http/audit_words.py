@@ -49,6 +49,8 @@ _SENTENCES: Final[Mapping[str, str]] = {
     events.ROLE_MEMBER_REMOVED: "{actor} took {person} out of {role}",
     events.PERSON_CHANGED: "{actor} {turned} the account of {person}",
     events.IDENTITY_LINKED: "{actor} linked an identity to {person}",
+    events.IDENTITY_UNLINKED: "{actor} unlinked an identity of {person}: {reason}",
+    events.PERSON_MERGED: "{actor} merged {merged} into {kept}: {reason}",
     events.CHANNEL_CHANGED: "{actor} changed the channel {name}",
     events.EVIDENCE_EXPORTED: "{actor} exported evidence",
     events.LOG_SEALED: "The log was sealed at entry {size}",

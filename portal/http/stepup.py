@@ -5,7 +5,6 @@ The decision waits as a draft intent, so nothing that was typed is lost. What co
 out of signing is told as a message on the request's page.
 """
 
-from datetime import datetime
 from typing import Final
 from urllib.parse import urlencode
 
@@ -37,7 +36,7 @@ def proceed(request: PageRequest, intent: Intent, *, back: str) -> HttpResponse:
     at = accounts.fresh_authentication(request)
     if at is None:
         return ask(request, intent, back=back)
-    return sign(request, intent, at, back=back)
+    return sign(request, intent, Proof(method="password", at=at), back=back)
 
 
 def ask(request: PageRequest, intent: Intent, *, back: str) -> HttpResponse:
@@ -49,14 +48,14 @@ def ask(request: PageRequest, intent: Intent, *, back: str) -> HttpResponse:
 
 
 def sign(
-    request: PageRequest, intent: Intent, at: datetime, *, back: str
+    request: PageRequest, intent: Intent, proof: Proof, *, back: str
 ) -> HttpResponse:
     """Signs and records the decision, and says what came of it."""
     try:
         outcome = approvals.confirm(
             intent_id=intent.public_id,
             approver=request.user,
-            proof=Proof(method="password", at=at),
+            proof=proof,
         )
     except ReauthenticationRequired:
         return ask(request, intent, back=back)

@@ -8,6 +8,7 @@ from environs import validate
 
 from portal.settings.env import env, pairs_of_identity_and_issuer
 from portal.settings.place import SITE, VAR_DIR
+from portal.settings.providers import parse
 
 SIGNING_INSTANCE: str = env.str(
     "BREAKGLASS_SIGNING_INSTANCE",
@@ -55,8 +56,11 @@ WORKLOAD_TOKEN_FILE: str = env.str("BREAKGLASS_WORKLOAD_TOKEN_FILE", "")
 EXTRA_WORKLOADS: list[str] = env.list(
     "BREAKGLASS_EXTRA_WORKLOADS", [], validate=pairs_of_identity_and_issuer
 )
-PROVIDER_ISSUER: str = env.str("BREAKGLASS_PROVIDER_ISSUER", "")
-PROVIDER_CLIENT_ID: str = env.str("BREAKGLASS_PROVIDER_CLIENT_ID", "")
+# The one provider whose ID tokens the instance takes for approvers' certificates.
+OIDC_PROVIDERS: Final = parse(env.str("BREAKGLASS_OIDC_PROVIDERS", "[]"))
+_TRUSTED: Final = next((one for one in OIDC_PROVIDERS if one.fulcio), None)
+PROVIDER_ISSUER: str = _TRUSTED.issuer if _TRUSTED else ""
+PROVIDER_CLIENT_ID: str = _TRUSTED.client_id if _TRUSTED else ""
 SIGNING_DIGEST_ONLY: bool = env.bool(
     "BREAKGLASS_SIGNING_DIGEST_ONLY", SIGNING_INSTANCE == "public"
 )

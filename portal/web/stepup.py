@@ -1,22 +1,31 @@
 """Sign in again, and the decision goes on (design.md section 12, step-up)."""
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from allauth.account.internal.flows.login import record_authentication
 from allauth.core import ratelimit
+from django.contrib import messages
 from django.contrib.auth import authenticate
 from django.http import HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods
 
-from breakglass.errors import NotFound
+from breakglass.errors import BreakglassError, NotFound
 from breakglass.models import Intent
 from breakglass.services import approvals
 from portal.forms.approvals import ReauthenticateForm
 from portal.http import accounts, stepup
+from portal.http.errors import sentence
 from portal.http.htmx import PageRequest, render_page
+from portal.http.oidc import flow, leaving, provider_or_404, providers_of, returning
+
+_NOT_WAITED_FOR: Final = (
+    "this sign-in was not started here, took too long, or was used already. "
+    "Nothing was recorded."
+)
 
 
 @sensitive_post_parameters("password")
@@ -25,6 +34,8 @@ def reauthenticate(request: PageRequest) -> HttpResponse:
     """
     Asks for the password; then signs the waiting decision, or goes on to `next`.
 
+    Who has an identity at a provider is led there, and comes back to `callback`.
+
     Without an intent it stands in for allauth's page of the same address, which
     passkey settings lead to.
     """
@@ -32,6 +43,8 @@ def reauthenticate(request: PageRequest) -> HttpResponse:
     is_fresh = accounts.fresh_authentication(request) is not None
     if request.method != "POST":
         return _page(request, intent, ReauthenticateForm(), is_fresh=is_fresh)
+    if "provider" in request.POST:
+        return _leave(request, intent)
     form = ReauthenticateForm(request.POST)
     if intent is None or not is_fresh:  # a GET never signs; a fresh session just posts
         if not _proved(request, form):
@@ -40,6 +53,34 @@ def reauthenticate(request: PageRequest) -> HttpResponse:
     if intent is None:
         return HttpResponseRedirect(_next(request))
     return stepup.proceed(request, intent, back=_given(request, "back"))
+
+
+@require_GET
+def callback(request: PageRequest) -> HttpResponse:
+    """Comes back from a provider: signs, confirms or links; else says what is wrong."""
+    pending = flow.take(request)
+    if pending is None:
+        messages.error(request, _NOT_WAITED_FOR)
+        return HttpResponseRedirect(reverse("inbox"))
+    try:
+        return returning.finish(request, pending)
+    except BreakglassError as error:
+        messages.error(request, f"{sentence(error)} Nothing was recorded.")
+        return HttpResponseRedirect(returning.home_of(request, pending))
+
+
+def _leave(request: PageRequest, intent: Intent | None) -> HttpResponse:
+    """Starts a sign-in at a provider, for this decision or for none."""
+    purpose = flow.Purpose.CONFIRM if intent is None else flow.Purpose.DECIDE
+    provider = provider_or_404(_given(request, "provider"))
+    return leaving.leave(
+        request,
+        provider,
+        purpose=purpose,
+        intent=intent,
+        back=_given(request, "back"),
+        next_url=_next(request),
+    )
 
 
 def _intent(request: PageRequest) -> Intent | None:
@@ -93,6 +134,8 @@ def _page(
         "cancel": stepup.page_of(intent) if intent else _next(request),
         "next": _given(request, "next"),
         "form": form,
+        "providers": providers_of(request.user),
+        "has_password": request.user.has_usable_password(),
         "is_fresh": is_fresh and intent is not None,
     }
     status = 422 if form.errors else 200

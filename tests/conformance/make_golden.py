@@ -132,6 +132,25 @@ ENTRIES = {
         OPERATOR,
         {"person": PEER["name"], "issuer": ISSUER, "subject": "peer-1"},
     ),
+    events.IDENTITY_UNLINKED: (
+        OPERATOR,
+        {
+            "person": PEER["name"],
+            "issuer": ISSUER,
+            "subject": "peer-1",
+            "reason": "Left the company",
+        },
+    ),
+    events.PERSON_MERGED: (
+        OPERATOR,
+        {
+            "kept": PEER["name"],
+            "kept_id": PEER["id"],
+            "merged": ONCALL["name"],
+            "merged_id": ONCALL["id"],
+            "reason": "Both are hers",
+        },
+    ),
     events.POLICY_PUBLISHED: (
         OPERATOR,
         {

@@ -19,6 +19,7 @@ from breakglass.services import (
     channels,
     deploys,
     gates,
+    identities,
     people,
     postmortems,
     requests,
@@ -199,9 +200,12 @@ def administer(acme, who, gate):
     roles.add_member(role=role, user=who.auditor, actor=admin)
     roles.remove_member(role=role, user=who.auditor, actor=admin)
     people.deactivate(user=who.auditor, actor=OPERATOR)
-    people.link_identity(
-        user=who.senior, issuer="https://idp.example", subject="s-1", actor=OPERATOR
-    )
+    link = {"issuer": "https://idp.example", "actor": OPERATOR}
+    identities.link(user=who.senior, subject="s-1", **link)
+    gone = identities.link(user=who.senior, subject="s-2", **link)
+    identities.unlink(identity_id=gone.pk, reason="Old", actor=OPERATOR)
+    words = {"reason": "Both are hers", "actor": OPERATOR}
+    identities.merge(keep=who.senior, merged=who.auditor, **words)
     gates.change(
         gate=gate,
         actor=admin,

@@ -17,12 +17,14 @@ from tests.flows.instances.conftest import WORKLOAD, issuer, report_on
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+SIGN_IN = {"issuer": "https://idp.example", "subject": "1", "token_sha256": bytes(32)}
+
+
 def confirm(intent, approver, id_token):
     return approvals.confirm(
         intent_id=intent.public_id,
         approver=approver,
-        authenticated_at=clock.db_now(),
-        id_token=id_token,
+        proof=Proof(method="oidc", at=clock.db_now(), id_token=id_token, **SIGN_IN),
     )
 
 

@@ -61,14 +61,6 @@ def test_an_account_is_switched_off_once_and_on_once(acme, people):
     assert access.tenant_for(user=User.objects.get(pk=people.peer.pk), slug="acme")
 
 
-def test_an_identity_belongs_to_one_person(people):
-    link = {"issuer": "https://idp.example", "subject": "1", "actor": OPERATOR}
-    person_services.link_identity(user=people.oncall, **link)
-
-    with pytest.raises(Conflict):
-        person_services.link_identity(user=people.peer, **link)
-
-
 # ------------------------------------------------------------ tenants
 
 

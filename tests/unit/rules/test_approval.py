@@ -4,10 +4,12 @@ import pytest
 
 from breakglass.errors import SelfApproval
 from breakglass.rules.approval import (
+    Person,
     count_quorum,
     counts,
     require_second_person,
     stricter_quorum,
+    united,
 )
 from breakglass.rules.tiers import Requirement
 from tests.unit.rules.make import ALICE, BOB, CHARLIE, DORA, needs, person
@@ -170,3 +172,18 @@ def test_when_both_are_met_the_pinned_assignment_is_kept():
 def test_an_emptied_policy_never_lets_a_request_through(empty_side):
     sets = {"pinned": needs(peers=1), "current": needs(peers=1), empty_side: ()}
     assert not stricter(sets["pinned"], sets["current"], person(BOB, "peers")).met
+
+
+def test_two_accounts_of_one_person_are_united_with_all_their_groups():
+    people = united(
+        [
+            Person(id=1, groups=frozenset({"peers"}), human=True, active=False),
+            Person(id=2, groups=frozenset({"peers"}), human=True, active=True),
+            Person(id=1, groups=frozenset({"seniors"}), human=True, active=True),
+        ]
+    )
+
+    assert [(p.id, sorted(p.groups), p.active) for p in people] == [
+        (1, ["peers", "seniors"], True),
+        (2, ["peers"], True),
+    ]
