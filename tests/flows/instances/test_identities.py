@@ -8,6 +8,7 @@ from breakglass import clock
 from breakglass.actors import OPERATOR
 from breakglass.errors import InvalidInput, SigningFailed
 from breakglass.models import Approval, AuditEntry, Bundle, Grant, Intent
+from breakglass.rules.evidence import Proof
 from breakglass.services import approvals
 from breakglass.services import people as people_services
 from breakglass.signing import identity as signing_identity
