@@ -7,7 +7,7 @@ done by the next start or the next ``rotate``. It never goes back.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -77,9 +77,13 @@ def connection(database_url: str) -> Iterator[Connection]:
         # Without the cause: libpq's message repeats the URL, password and all.
         raise NotUsable("the authority's database URL is malformed") from None
     try:
-        with psycopg.connect(
-            database_url, connect_timeout=CONNECT_SECONDS
-        ) as open_connection:
+        # psycopg leaves a connection open whose commit fails, hence `closing`.
+        with (
+            closing(
+                psycopg.connect(database_url, connect_timeout=CONNECT_SECONDS)
+            ) as open_connection,
+            open_connection,
+        ):
             open_connection.execute("SET lock_timeout = '30s'")
             open_connection.execute("SELECT pg_advisory_xact_lock(%s)", (_SCHEMA_LOCK,))
             yield open_connection

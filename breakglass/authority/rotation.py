@@ -83,7 +83,15 @@ def rotate(base: Path, *, database_url: str, wish: Wish) -> Outcome:
         installation = open_installation(base)
         if _is_unfinished(installation):
             return _finish(installation, database_url, wish)
-        return _rotate(installation, database_url, wish)
+        try:
+            return _rotate(installation, database_url, wish)
+        except InstallationTrouble as exc:
+            if installation.is_current():
+                raise
+            raise InstallationTrouble(
+                f"{exc}. The rotation has taken effect all the same: run rotate again, "
+                "or restart the authority, and it will be finished"
+            ) from exc
 
 
 def distrust(base: Path, *, generation: int, reason: str) -> Generation:
@@ -143,7 +151,7 @@ def tidy_up(installation: Installation) -> None:
         folder = layout.keys_of(generation.number)
         for path in keys.paths(folder):
             path.unlink(missing_ok=True)
-        if folder != layout.keys and folder.exists():
+        if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 
 
@@ -197,7 +205,13 @@ def _root(installation: Installation, wish: Wish, number: int) -> tuple[Root, bo
         installation.layout.keys_of(installation.generation.number), keys.OFFLINE
     )
     certificate = installation.ring.root
-    if wish.new_root or (wish.compromised and not wish.root_key and here.exists()):
+    stolen = wish.compromised and here.exists()
+    if stolen and wish.root_key:
+        raise InstallationTrouble(
+            f"the root key lies in {here.parent} beside the compromised keys and is "
+            "taken for compromised too: leave --root-key out, and a new root is made"
+        )
+    if wish.new_root or stolen:
         root = certificates.new_root(
             site=installation.constants.site, generation=number
         )

@@ -143,6 +143,46 @@ def test_a_database_that_does_not_answer_changes_nothing(mine, tmp_path):
     assert snapshot(mine.base) == before
 
 
+def test_a_root_key_beside_stolen_keys_is_not_excused_by_a_copy_elsewhere(
+    mine, tmp_path
+):
+    copy = tmp_path / "copy.pem"
+    copy.touch(0o600)
+    copy.write_bytes((mine.base / "keys" / ROOT_KEY).read_bytes())
+    before = snapshot(mine.base)
+    with pytest.raises(InstallationTrouble, match="taken for compromised too"):
+        turn(mine, compromised=True, reason="stolen", root_key=copy)
+    assert snapshot(mine.base) == before
+
+
+def test_a_database_that_fails_at_the_commit_is_told_apart(mine):
+    """The file was replaced by then: the operator is told that it counts."""
+    rotation.bring_up(mine.installation, mine.database_url)
+    with psycopg.connect(mine.database_url) as connection:
+        connection.execute(
+            "CREATE FUNCTION authority.fail() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'no commit today'; END $$;"
+            "CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON authority.generation"
+            " DEFERRABLE INITIALLY DEFERRED"
+            " FOR EACH ROW EXECUTE FUNCTION authority.fail()"
+        )
+    with pytest.raises(InstallationTrouble, match=r"(?s)no commit .*rotate again"):
+        turn(mine)
+    assert mine.installation.generation.number == 2
+    with psycopg.connect(mine.database_url) as connection:
+        connection.execute("DROP TRIGGER fail ON authority.generation")
+    assert turn(mine).finished_only
+
+
+def test_a_strangers_file_among_retired_keys_stays_and_is_no_obstacle(mine):
+    turn(mine)
+    note = mine.base / "keys/generation-2/note.txt"
+    note.write_text("to be kept")
+    turn(mine)
+    assert [path.name for path in note.parent.iterdir()] == ["note.txt"]
+    assert "Generation 4" in mine.command("rotate")
+
+
 def test_a_rotation_does_not_start_while_another_runs(mine):
     with (
         rotation.alone(mine.installation.layout),
