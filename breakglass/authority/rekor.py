@@ -17,7 +17,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from breakglass.authority import fulcio, merkle, wire
+from breakglass import merkle
+from breakglass.authority import fulcio, wire
 from breakglass.authority.config import Constants
 from breakglass.authority.errors import Refused
 from breakglass.authority.keys import KeyRing, key_id

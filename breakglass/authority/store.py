@@ -16,7 +16,8 @@ import psycopg
 from psycopg import conninfo
 from psycopg_pool import ConnectionPool
 
-from breakglass.authority import merkle, schema
+from breakglass import merkle
+from breakglass.authority import schema
 from breakglass.authority.errors import InstallationTrouble, NotUsable, Unavailable
 
 REKOR: Final = "rekor"
