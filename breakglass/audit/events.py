@@ -40,6 +40,7 @@ IDENTITY_LINKED: Final = "identity.linked"
 CHANNEL_CHANGED: Final = "channel.changed"
 EVIDENCE_EXPORTED: Final = "evidence.exported"
 LOG_SEALED: Final = "log.sealed"
+LOG_REANCHORED: Final = "log.reanchored"
 
 ALL: Final = frozenset(
     value

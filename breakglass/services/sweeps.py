@@ -12,7 +12,10 @@ from breakglass.services import (
     delivery,
     deploys,
     grants,
+    log_checks,
+    log_guard,
     postmortems,
+    publishing,
     requests,
     sealing,
     signatures,
@@ -35,6 +38,10 @@ SWEEPS: Final[dict[str, Callable[[], int]]] = {
     "remind_overdue": postmortems.remind_overdue,
     "drain_outbox": delivery.drain,
     "seal_logs": sealing.seal_due,
+    "send_checkpoints": publishing.send_due,
+    "guard_logs": log_guard.check_heads,
+    "check_logs": log_checks.check_new,
+    "check_logs_fully": log_checks.check_whole,
 }
 
 

@@ -10,6 +10,7 @@ import structlog
 import structlog.tracebacks
 from csp.constants import NONE, SELF
 
+from portal.settings import schedule
 from portal.settings.databases import database
 from portal.settings.env import env
 
@@ -56,6 +57,8 @@ SIGNING_DEADLINE: Final = timedelta(
     seconds=env.int("BREAKGLASS_SIGNING_DEADLINE_SECONDS", 10)
 )
 CHECKPOINT_DIR: str = env.str("BREAKGLASS_CHECKPOINT_DIR", str(VAR_DIR / "checkpoints"))
+CHECKPOINT_WEBHOOK_URL: str = env.str("BREAKGLASS_CHECKPOINT_WEBHOOK_URL", "")
+CHECKPOINT_WEBHOOK_SECRET: str = env.str("BREAKGLASS_CHECKPOINT_WEBHOOK_SECRET", "")
 
 # --- rules of the product that a platform may set ------------------------------------
 STEP_UP_MAX_AGE: Final = timedelta(minutes=5)
@@ -235,25 +238,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_keepalive": True,
     "health_check_interval": 10,
 }
-SWEEPS: Final = {
-    "expire_grants": 1,
-    "revert_deploys": 2,
-    "open_postmortems": 2,
-    "resume_approvals": 3,
-    "sign_statements": 2,
-    "drain_outbox": 2,
-    "seal_logs": 5,
-    "lapse_requests": 10,
-    "remind_overdue": 60,
-}
-CELERY_BEAT_SCHEDULE = {
-    name: {
-        "task": f"breakglass.tasks.{name}",
-        "schedule": timedelta(seconds=seconds),
-        "options": {"expires": max(seconds, 2)},
-    }
-    for name, seconds in SWEEPS.items()
-}
+CELERY_BEAT_SCHEDULE = schedule.CELERY_BEAT_SCHEDULE
 
 # --- logs: one JSON object a line; never a token, a reason or a bundle ---------------
 LOG_LEVEL: str = env.str("BREAKGLASS_LOG_LEVEL", "INFO")

@@ -110,6 +110,7 @@ EVENTS: Final = {
     "identity.linked": Look("linked an identity", "link", "calm"),
     "channel.changed": Look("changed a channel", "bell", "calm"),
     "evidence.exported": Look("exported evidence", "package", "calm"),
+    "log.reanchored": Look("re-anchored the log", "anchor", "wait"),
     "log.sealed": Look("sealed the log", "badge-check", "ok"),
 }
 
