@@ -14,7 +14,6 @@ from tests import servers
 
 GRANIAN = Path(sys.executable).parent / "granian"
 SECONDS = 2.0
-ENTRIES = 20_000
 SCOPE = {"service": "checkout", "branch": "main", "deploy_id": "bench-1"}
 
 
@@ -31,10 +30,13 @@ def main() -> None:
     import django
 
     django.setup()
+    from bench import logs
+
     token = _prepare()
     print("Medians of five interleaved rounds on this machine; trust the ratios.\n")
-    _decisions(token)
-    _ledger()
+    if "logs" not in sys.argv[1:]:
+        _decisions(token)
+    logs.measure()
     servers.stop_servers()
 
 
@@ -68,36 +70,6 @@ def _decisions(token: str) -> None:
     print(
         f"{'enforce / bare view':<24}{found['enforce'] / found['bare view']:>10.2f}\n"
     )
-
-
-def _ledger() -> None:
-    """Appends one by one, as services do, and verifies what was appended."""
-    from django.db import transaction
-
-    from breakglass.actors import OPERATOR
-    from breakglass.audit import events, ledger
-    from breakglass.models import Tenant
-    from breakglass.services.verification import verify_tenant
-
-    tenant = Tenant.objects.get(slug="acme")
-    began = time.perf_counter()
-    for batch in range(ENTRIES // 100):
-        with transaction.atomic():
-            for number in range(100):
-                ledger.append(
-                    tenant=tenant,
-                    event=events.GATE_CHANGED,
-                    actor=OPERATOR,
-                    facts={"gate": "prod-deploy", "n": batch * 100 + number},
-                )
-    appended = time.perf_counter() - began
-    began = time.perf_counter()
-    report = verify_tenant(tenant=tenant)
-    verified = time.perf_counter() - began
-    print(f"{'appends':<24}{ENTRIES / appended:>10,.0f} per second, 100 a transaction")
-    print(f"{'verification':<24}{report.entries / verified:>10,.0f} entries per second")
-    if not report.ok:
-        sys.exit("the log that was just written does not verify")
 
 
 @contextmanager

@@ -76,6 +76,12 @@ class Unavailable(BreakglassError):
     code = "unavailable"
 
 
+class LogReadOnly(Unavailable):
+    """The tenant's log takes no entries until two admins re-anchor it."""
+
+    code = "log_read_only"
+
+
 class SigningFailed(Unavailable):
     """A signature could not be made, or did not verify.
 

@@ -15,6 +15,9 @@ REQUEST_LAPSED = "request.lapsed"
 DEPLOY_REVERTED = "deploy.reverted"
 POSTMORTEM_OPENED = "postmortem.opened"
 POSTMORTEM_OVERDUE = "postmortem.overdue"
+LOG_FINDING = "log.finding"
+LOG_READ_ONLY = "log.read_only"
+ABOUT_THE_LOG = (LOG_FINDING, LOG_READ_ONLY)
 
 
 def promise(

@@ -11,6 +11,8 @@ _OPTIONS: Final[dict[str, Any]] = {
     "reject_on_worker_lost": True,
     "ignore_result": True,
 }
+_NIGHT: Final = 6 * 3600
+"""For the one task that reads everything; the others end within a minute."""
 
 
 @shared_task(**_OPTIONS)
@@ -71,3 +73,27 @@ def remind_overdue() -> None:
 def refresh_trust() -> None:
     """Fetches the trust config of an external instance, once a day."""
     SWEEPS["refresh_trust"]()
+
+
+@shared_task(**_OPTIONS)
+def send_checkpoints() -> None:
+    """Sends signed checkpoints to the operator's webhook."""
+    SWEEPS["send_checkpoints"]()
+
+
+@shared_task(**_OPTIONS)
+def guard_logs() -> None:
+    """Compares each log with the newest checkpoint published."""
+    SWEEPS["guard_logs"]()
+
+
+@shared_task(**_OPTIONS)
+def check_logs() -> None:
+    """Verifies what the logs gained."""
+    SWEEPS["check_logs"]()
+
+
+@shared_task(**_OPTIONS, soft_time_limit=_NIGHT, time_limit=_NIGHT + 60)
+def check_logs_fully() -> None:
+    """Verifies the logs from their first entries."""
+    SWEEPS["check_logs_fully"]()

@@ -16,6 +16,7 @@ from portal.web import (
     messages,
     postmortems,
     preferences,
+    reanchor,
     requests,
     sso,
     stepup,
@@ -59,6 +60,13 @@ shell_pages: list[URLPattern] = [
 record_pages: list[URLPattern] = [
     path(f"{_TENANT}/audit", audit.index, name="audit"),
     path(f"{_TENANT}/audit/trust-config", audit.trust_config, name="audit-trust"),
+    path(f"{_TENANT}/audit/reanchor", reanchor.page, name="audit-reanchor"),
+    path(
+        f"{_TENANT}/audit/reanchor/confirm",
+        reanchor.confirm,
+        name="audit-reanchor-confirm",
+    ),
+    path(f"{_TENANT}/audit/reanchor/drop", reanchor.drop, name="audit-reanchor-drop"),
     path(f"{_TENANT}/audit/<int:seq>", audit.entry, name="audit-entry"),
     path(f"{_TENANT}/audit/<int:seq>/bundle", audit.bundle, name="audit-bundle"),
     path(f"{_TENANT}/audit/<int:seq>/body", audit.body, name="audit-body"),

@@ -7,3 +7,8 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings.prod")
 
 application = get_wsgi_application()
+
+# Only now are the settings and the models there.
+from portal.http import starting  # noqa: E402
+
+starting.guard_logs()

@@ -42,6 +42,7 @@ IDENTITY_UNLINKED: Final = "identity.unlinked"
 CHANNEL_CHANGED: Final = "channel.changed"
 EVIDENCE_EXPORTED: Final = "evidence.exported"
 LOG_SEALED: Final = "log.sealed"
+LOG_REANCHORED: Final = "log.reanchored"
 
 ALL: Final = frozenset(
     value

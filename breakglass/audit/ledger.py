@@ -1,6 +1,7 @@
 """The one door through which audit entries are written."""
 
 from datetime import datetime
+from typing import Final
 
 from django.db import connection
 
@@ -14,7 +15,8 @@ from breakglass.audit.chain import (
     entry_hash,
     timestamp,
 )
-from breakglass.models import AuditEntry, Tenant
+from breakglass.errors import LogReadOnly
+from breakglass.models import AuditEntry, LogStanding, Tenant
 
 
 def append(
@@ -26,8 +28,8 @@ def append(
     The head row is locked until commit, so two writers of one tenant queue up and
     the sequence has no gaps; take this lock last (request, grant, gate, head). The
     entry's time is the database's clock after the lock, never before its
-    predecessor's. Raises RuntimeError outside a transaction, ValueError for an
-    event that events.py does not list.
+    predecessor's. Raises LogReadOnly while the log is read-only; RuntimeError outside
+    a transaction, ValueError for an event that events.py does not list.
     """
     if not connection.in_atomic_block:
         msg = "append() must share the transaction of the change it records"
@@ -62,8 +64,43 @@ def append(
 
 
 def _lock_head(tenant: Tenant) -> tuple[int, bytes, datetime]:
-    """Locks the chain's tip; returns its size, its hash, and the time to write."""
+    """
+    Locks the chain's tip; returns its size, its hash, and the time to write.
+
+    Whether the log may grow is read by the same statement: no entry costs a query more.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT seq, hash, at FROM bg_lock_head(%s)", [tenant.pk])
-        seq, prev, at = cursor.fetchone()
+        cursor.execute(_LOCK_HEAD, {"tenant": tenant.pk})
+        seq, prev, at, read_only_at = cursor.fetchone()
+    if read_only_at is not None:
+        raise _read_only(tenant, since=read_only_at)
     return seq, bytes(prev), at
+
+
+_LOCK_HEAD: Final = """
+    SELECT h.seq, h.hash, h.at, s.read_only_at
+    FROM bg_lock_head(%(tenant)s) h
+    LEFT JOIN breakglass_logstanding s ON s.tenant_id = %(tenant)s
+"""
+
+
+def require_writable(*, tenant: Tenant) -> None:
+    """
+    Raises LogReadOnly early, for steps that only later come to an entry.
+
+    `append` asks again: this one spares a person a signature that cannot count yet.
+    """
+    found = LogStanding.objects.filter(tenant=tenant, read_only_at__isnull=False)
+    since = found.values_list("read_only_at", flat=True).first()
+    if since is not None:
+        raise _read_only(tenant, since=since)
+
+
+def _read_only(tenant: Tenant, *, since: datetime) -> LogReadOnly:
+    at = f"{since:%Y-%m-%d %H:%M} UTC"
+    msg = (
+        f"the log of {tenant.slug} is read-only since {at}: it no longer extends "
+        "what was published. Two admins of the tenant have to re-anchor it first, "
+        "on its audit log's page"
+    )
+    return LogReadOnly(msg)

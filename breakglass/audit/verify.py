@@ -1,45 +1,48 @@
 """
-Re-derives a tenant's log from stored bytes, and says what that proves.
+Re-derives what a log proves: its bundles, its approvals, its checkpoints.
 
-Shares only chain.py with the writer. What a chain alone cannot prove (that nothing
-was cut off its end) needs a checkpoint from outside the database; the report says so.
+walk.py walks the entries. What a chain alone cannot prove (that nothing was cut off its
+end) needs a checkpoint from outside the database; the report says so.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final
 
-from breakglass.audit.chain import GENESIS, TYPE, canonical, entry_hash, timestamp
+from breakglass.audit.walk import (
+    Checked,
+    Finding,
+    Position,
+    Report,
+    StoredEntry,
+    walk,
+)
+
+__all__ = [
+    "Anchor",
+    "Checked",
+    "Finding",
+    "Position",
+    "Report",
+    "StoredBundle",
+    "StoredEntry",
+    "check_anchors",
+    "check_bundles",
+    "check_evidence",
+    "in_turn",
+    "walk",
+]
 
 BundleCheck = Callable[[bytes, bytes, str], None]
-_SHAPE: Final[dict[str, type]] = {
-    "type": str,
-    "tenant": dict,
-    "seq": int,
-    "prev": str,
-    "at": str,
-    "event": str,
-    "actor": dict,
-    "bypass_id": str,
-    "facts": dict,
-}
+Signed = tuple[bytes, bytes, str]
+"""A bundle's bytes, the statement that it must sign, and who must have signed."""
 
+BundleChecks = Callable[[Sequence[Signed]], Iterable[str]]
+"""Says for each bundle what is wrong with it; empty for one that verifies."""
 
-@dataclass(frozen=True, slots=True)
-class StoredEntry:
-    """One row as the database holds it: the bytes, and the columns beside them."""
-
-    seq: int
-    body: bytes
-    prev_hash: bytes
-    entry_hash: bytes
-    at: datetime
-    event: str
-    actor: str
-    bypass_id: str
+_AT_ONCE: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,118 +69,167 @@ class StoredBundle:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A checkpoint from outside the database: size and head that once were true."""
+    """
+    A checkpoint: size, head and tree that once were true.
+
+    `root` is empty on those of before there were trees. `previous` is the checkpoint
+    before it, when its own signed statement names one.
+    """
 
     size: int
     head: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong. `seq` is the entry it is about, 0 for the whole log."""
-
-    seq: int
-    message: str
-
-
-@dataclass(slots=True)
-class Report:
-    """What was checked, what was found, and what is not proven."""
-
-    entries: int = 0
-    bundles: int = 0
-    anchors: int = 0
-    findings: list[Finding] = field(default_factory=list)
-    unproven: list[str] = field(default_factory=list)
+    root: bytes = b""
+    previous: tuple[int, bytes] | None = None
 
     @property
-    def ok(self) -> bool:
-        """True when nothing is wrong; read `unproven` for what that leaves open."""
-        return not self.findings
+    def name(self) -> tuple[int, bytes]:
+        """What other checkpoints and entries call it by."""
+        return self.size, self.head
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+def in_turn(verify: BundleCheck) -> BundleChecks:
     """
-    One entry that stands in its place: its number, its hash, its content.
+    Returns the check of many bundles that asks for one after the other.
 
-    The content has the fields of an entry, or none at all when that was a finding.
+    Whatever a damaged bundle makes the library raise, the finding is the same.
     """
 
-    seq: int
-    entry_hash: bytes
-    content: dict[str, Any]
+    def check(signed: Sequence[Signed]) -> Iterable[str]:
+        for raw, statement, identity in signed:
+            try:
+                verify(raw, statement, identity)
+            except Exception as error:  # noqa: BLE001 - a finding, whatever it is
+                yield str(error) or type(error).__name__
+            else:
+                yield ""
 
-
-def walk(
-    entries: Iterable[StoredEntry], *, tenant_id: str, report: Report
-) -> Iterator[Checked]:
-    """
-    Yields each entry of one tenant in order, adding to the report what is wrong.
-
-    Goes on after a finding, from the bytes as they stand, so that one altered entry
-    is named once and not with everything behind it.
-    """
-    prev, expected, last_at = GENESIS, 1, ""
-    for entry in entries:
-        report.entries += 1
-        if entry.seq != expected:
-            _add(report, expected, f"is missing: the next stored one is {entry.seq}")
-        digest = entry_hash(entry.body)
-        content = _parsed(entry, report)
-        for problem in _misfits(entry, digest, prev):
-            _add(report, entry.seq, problem)
-        for problem in _contradictions(entry, content, tenant_id, last_at):
-            _add(report, entry.seq, problem)
-        last_at = max(last_at, str(content.get("at", "")))
-        prev, expected = entry.entry_hash, entry.seq + 1
-        yield Checked(seq=entry.seq, entry_hash=digest, content=content)
+    return check
 
 
 def check_bundles(
-    bundles: Iterable[StoredBundle], *, verify: BundleCheck, report: Report
+    bundles: Iterable[StoredBundle], *, verify: BundleChecks, report: Report
 ) -> dict[str, StoredBundle]:
     """
     Checks every stored bundle against its statement and its signer.
 
-    Returns those that hold, by the SHA-256 of their bytes. `verify` raises when the
-    signature, the identity, the issuer or the payload is not what it must be.
+    Returns those that hold, by the SHA-256 of their bytes and without these. `verify`
+    complains when the signature, the identity, the issuer or the payload is not what
+    it must be.
     """
     held: dict[str, StoredBundle] = {}
-    for bundle in bundles:
-        report.bundles += 1
-        try:
-            verify(bundle.raw, bundle.statement, bundle.identity)
-            subject = json.loads(bundle.statement)["subject"][0]["digest"]["sha256"]
-        # Whatever a damaged bundle makes the library raise, the finding is the same.
-        except Exception as error:  # noqa: BLE001 - a finding, whatever it is
-            _add(report, 0, f"a {bundle.kind} bundle of {bundle.identity}: {error}")
-            continue
-        if subject != bundle.subject_sha256:
-            _add(report, 0, f"a {bundle.kind} bundle signs another subject than stored")
-            continue
-        held[sha256(bundle.raw).hexdigest()] = bundle
+    for some in _in_batches(bundles, _AT_ONCE):
+        signed = [(one.raw, one.statement, one.identity) for one in some]
+        for bundle, wrong in zip(some, verify(signed), strict=True):
+            report.bundles += 1
+            if wrong:
+                about = f"a {bundle.kind} bundle of {bundle.identity}"
+                report.add(0, f"{about}: {wrong}")
+                continue
+            if not _signs_its_subject(bundle):
+                what = f"a {bundle.kind} bundle signs another subject than stored"
+                report.add(0, what)
+                continue
+            digest = sha256(bundle.raw).hexdigest()
+            held[digest] = replace(bundle, raw=b"")
     return held
 
 
 def check_evidence(
-    checked: Checked, *, held: dict[str, StoredBundle], report: Report
+    checked: Checked, *, held: Mapping[str, StoredBundle], report: Report
 ) -> None:
     """Requires that every approval and grant of the log stands on held bundles."""
     event, facts = checked.content.get("event"), checked.content.get("facts", {})
     if event == "request.approved":
         bundle = held.get(str(facts.get("bundle_sha256")))
         if bundle is None:
-            _add(report, checked.seq, "names an approval bundle that does not verify")
+            report.add(checked.seq, "names an approval bundle that does not verify")
         elif bundle.approver != checked.content["actor"]["name"]:
-            _add(report, checked.seq, "was signed by somebody else than its actor")
+            report.add(checked.seq, "was signed by somebody else than its actor")
         elif bundle.subject_sha256 != facts.get("digest"):
-            _add(report, checked.seq, "was signed over another request")
+            report.add(checked.seq, "was signed over another request")
     elif event == "grant.issued" and not _has_quorum(facts, held):
-        _add(report, checked.seq, "is a grant without its quorum of signatures")
+        report.add(checked.seq, "is a grant without its quorum of signatures")
 
 
-def _has_quorum(facts: dict[str, Any], held: dict[str, StoredBundle]) -> bool:
+def check_anchors(
+    anchors: Iterable[Anchor],
+    *,
+    hashes: Mapping[int, bytes],
+    report: Report,
+    roots: Mapping[int, bytes] | None = None,
+    excused: Iterable[tuple[int, bytes]] = (),
+) -> None:
+    """
+    Requires that the log still extends every checkpoint that is known.
+
+    `excused` are those that two admins left behind on record, by size and head: a
+    break that is known, and said, but no finding. What such a checkpoint names as its
+    own predecessor is left behind with it.
+    """
+    known = list(anchors)
+    left = _with_ancestors(excused, known)
+    broken: set[tuple[int, bytes]] = set()
+    for anchor in known:
+        report.anchors += 1
+        held = hashes.get(anchor.size)
+        if held == anchor.head:
+            _check_root(anchor, roots or {}, report)
+        elif anchor.name in left:
+            broken.add(anchor.name)
+        elif held is None:
+            report.add(anchor.size, "was sealed by a checkpoint, and is gone")
+        else:
+            report.add(anchor.size, "is not the one that its checkpoint sealed")
+    if broken:
+        report.unproven.append(_known_break(broken, known, hashes))
+
+
+def _check_root(anchor: Anchor, roots: Mapping[int, bytes], report: Report) -> None:
+    made = roots.get(anchor.size)
+    if anchor.root and made is not None and made != anchor.root:
+        report.add(anchor.size, "has a checkpoint with the root of another tree")
+
+
+def _with_ancestors(
+    excused: Iterable[tuple[int, bytes]], anchors: Sequence[Anchor]
+) -> set[tuple[int, bytes]]:
+    """Follows the signed links backward, from the checkpoints that were named."""
+    before = {anchor.name: anchor.previous for anchor in anchors}
+    left: set[tuple[int, bytes]] = set()
+    for name in excused:
+        current: tuple[int, bytes] | None = name
+        while current is not None and current not in left:
+            left.add(current)
+            current = before.get(current)
+    return left
+
+
+def _known_break(
+    broken: set[tuple[int, bytes]],
+    anchors: Iterable[Anchor],
+    hashes: Mapping[int, bytes],
+) -> str:
+    fits = [a.size for a in anchors if hashes.get(a.size) == a.head]
+    least = min(size for size, _ in broken)
+    until = max((size for size in fits if size < least), default=0)
+    word = "checkpoint" if len(broken) == 1 else "checkpoints"
+    return (
+        f"A known break: {len(broken)} published {word} (up to {max(broken)[0]} "
+        f"entries) are no longer part of this log. Two admins re-anchored it on record "
+        f"(log.reanchored); what stood behind entry {until} before that is not proven."
+    )
+
+
+def _signs_its_subject(bundle: StoredBundle) -> bool:
+    """The statement verified, yet a signed one may be of any shape."""
+    try:
+        subject = json.loads(bundle.statement)["subject"][0]["digest"]["sha256"]
+    except (ValueError, TypeError, LookupError):
+        return False
+    return bool(subject == bundle.subject_sha256)
+
+
+def _has_quorum(facts: dict[str, Any], held: Mapping[str, StoredBundle]) -> bool:
     """Counts the different people who signed an approval of exactly this request."""
     quorum, named = facts.get("quorum"), facts.get("approval_bundles")
     if not isinstance(quorum, int) or quorum < 1 or not isinstance(named, list):
@@ -191,70 +243,14 @@ def _has_quorum(facts: dict[str, Any], held: dict[str, StoredBundle]) -> bool:
     return len(people) >= quorum
 
 
-def check_anchors(
-    anchors: Iterable[Anchor], *, hashes: dict[int, bytes], report: Report
-) -> None:
-    """Requires that the log still extends every checkpoint that is known."""
-    for anchor in anchors:
-        report.anchors += 1
-        held = hashes.get(anchor.size)
-        if held is None:
-            _add(report, anchor.size, "was sealed by a checkpoint, and is gone")
-        elif held != anchor.head:
-            _add(report, anchor.size, "is not the one that its checkpoint sealed")
-
-
-def _parsed(entry: StoredEntry, report: Report) -> dict[str, Any]:
-    try:
-        content = json.loads(entry.body)
-        is_canonical = canonical(content) == entry.body
-    except (ValueError, TypeError, RecursionError):
-        _add(report, entry.seq, "holds bytes that are not JSON")
-        return {}
-    if not isinstance(content, dict) or not is_canonical:
-        _add(report, entry.seq, "holds bytes that are not canonical")
-        return {}
-    if not _is_entry(content):
-        _add(report, entry.seq, "is not an entry of a known version")
-        return {}
-    return content
-
-
-def _is_entry(content: dict[str, Any]) -> bool:
-    """`type() is`, since True is an int too, and 1 to whoever compares."""
-    return (
-        set(content) == set(_SHAPE)
-        and all(type(content[name]) is kind for name, kind in _SHAPE.items())
-        and content["type"] == TYPE
-        and isinstance(content["actor"].get("name"), str)
-    )
-
-
-def _misfits(entry: StoredEntry, digest: bytes, prev: bytes) -> Iterator[str]:
-    """Compares the stored hashes with the bytes and the neighbour before."""
-    if digest != entry.entry_hash:
-        yield "was altered: its bytes do not have the hash on record"
-    if entry.prev_hash != prev:
-        yield "does not link to the entry before it"
-
-
-def _contradictions(
-    entry: StoredEntry, content: dict[str, Any], tenant_id: str, last_at: str
-) -> Iterator[str]:
-    """Compares what the bytes say with the row's columns and place."""
-    if not content:
-        return
-    if content["prev"] != entry.prev_hash.hex():
-        yield "says inside that it follows another entry"
-    if content["seq"] != entry.seq or content["tenant"].get("id") != tenant_id:
-        yield "belongs to another place or tenant"
-    if content["at"] < last_at:
-        yield "is older than the entry before it"
-    columns = (entry.event, entry.actor, entry.bypass_id)
-    said = (content["event"], content["actor"]["name"], content["bypass_id"])
-    if columns != said or timestamp(entry.at) != content["at"]:
-        yield "has columns that do not say what its bytes say"
-
-
-def _add(report: Report, seq: int, message: str) -> None:
-    report.findings.append(Finding(seq=seq, message=message))
+def _in_batches(
+    bundles: Iterable[StoredBundle], most: int
+) -> Iterable[list[StoredBundle]]:
+    batch: list[StoredBundle] = []
+    for bundle in bundles:
+        batch.append(bundle)
+        if len(batch) == most:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

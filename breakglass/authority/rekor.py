@@ -16,7 +16,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from breakglass.authority import fulcio, hashedrekord, merkle, wire
+from breakglass import merkle
+from breakglass.authority import fulcio, hashedrekord, wire
 from breakglass.authority.errors import Refused, Unavailable
 from breakglass.authority.generations import Generation
 from breakglass.authority.installation import Installation

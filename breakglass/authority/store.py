@@ -15,7 +15,8 @@ from typing import Any, Final, TypeAlias
 import psycopg
 from psycopg_pool import ConnectionPool
 
-from breakglass.authority import merkle, schema
+from breakglass import merkle
+from breakglass.authority import schema
 from breakglass.authority.errors import Unavailable
 
 CONNECT_SECONDS: Final = 3

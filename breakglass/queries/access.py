@@ -120,7 +120,7 @@ def lock_grant(*, pk: int) -> Grant:
     return (
         Grant.objects.select_for_update(of=("self",), no_key=True)
         .select_related("gate__tenant", "request__requester", "request__tier")
-        .select_related("tenant", "postmortem")
+        .select_related("tenant__log_standing", "postmortem")
         .get(pk=pk)
     )
 

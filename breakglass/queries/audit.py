@@ -1,14 +1,17 @@
 """Pages of a tenant's log, by keyset: the same cost at any depth."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from json import loads
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import QuerySet
 
-from breakglass.errors import NotFound
+from breakglass.errors import Conflict, NotFound
 from breakglass.models import AuditEntry, Bundle, ChainHead, Checkpoint, Tenant
+
+_HASHES_AT_ONCE: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,25 @@ def entry(*, tenant: Tenant, seq: int) -> AuditEntry:
 def head(*, tenant: Tenant) -> ChainHead | None:
     """Returns the chain's tip, or None while the log is empty."""
     return ChainHead.objects.filter(tenant=tenant).first()
+
+
+def entry_hashes(*, tenant: Tenant, after: int, upto: int) -> Iterator[bytes]:
+    """
+    Yields the hashes of entries after < seq <= upto, in order, by keyset.
+
+    Raises Conflict when one of them is missing: a tree over a log with a hole would
+    be signed over something else than it says.
+    """
+    while after < upto:
+        rows = AuditEntry.objects.filter(tenant=tenant, seq__gt=after, seq__lte=upto)
+        chunk = list(
+            rows.order_by("seq").values_list("seq", "entry_hash")[:_HASHES_AT_ONCE]
+        )
+        if not chunk or chunk[-1][0] != after + len(chunk):
+            msg = f"the log of {tenant.slug} has a hole after entry {after}"
+            raise Conflict(msg)
+        yield from (bytes(entry_hash) for _, entry_hash in chunk)
+        after += len(chunk)
 
 
 def latest_checkpoint(*, tenant: Tenant) -> Checkpoint | None:

@@ -22,7 +22,7 @@ def candidates(*, gate: Gate, service: str) -> list[Grant]:
     """Returns the grants on this gate and service that no sweep has closed yet."""
     return list(
         Grant.objects.filter(gate=gate, service=service, state=GrantState.ACTIVE)
-        .select_related("gate", "request")
+        .select_related("gate", "request", "tenant__log_standing")
         .order_by("-expires_at", "-pk")
     )
 
@@ -32,6 +32,7 @@ def known_deploy(*, gate: Gate, deploy_id: str) -> Deploy | None:
     return (
         Deploy.objects.filter(gate=gate, deploy_id=deploy_id)
         .select_related("gate", "grant__gate", "grant__request")
+        .select_related("tenant__log_standing")
         .first()
     )
 

@@ -1,6 +1,7 @@
 """Messages: what was sent, who is told, and the facts that the texts are made of."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, QuerySet
@@ -16,6 +17,7 @@ from breakglass.models import (
     User,
 )
 from breakglass.notify import facts
+from breakglass.notify.log_messages import LogFacts
 from breakglass.queries import approvers
 
 PAGE_MAX = 200
@@ -39,10 +41,15 @@ def sent(
 
 def managers_of(*, tenant: Tenant) -> list[User]:
     """Returns the active people of the tenant's roles that hold manage_tenant."""
+    return holders_of(tenant=tenant, permission="manage_tenant")
+
+
+def holders_of(*, tenant: Tenant, permission: str) -> list[User]:
+    """Returns the active people of the tenant's roles that hold a permission."""
     holds = RoleMember.objects.filter(
         user=OuterRef("pk"),
         role__tenant=tenant,
-        role__tenant_permissions__contains=["manage_tenant"],
+        role__tenant_permissions__contains=[permission],
     )
     return list(User.objects.filter(Exists(holds), is_active=True).order_by("email"))
 
@@ -120,6 +127,11 @@ def grant_facts(*, grant: Grant) -> facts.GrantFacts:
         postmortem_due_at=grant.postmortem.due_at,
         assignee=str(grant.postmortem.assignee),
     )
+
+
+def log_facts(*, tenant: Tenant, what: str, since: datetime) -> LogFacts:
+    """Returns how a log stands as the texts take it."""
+    return LogFacts(site=settings.BASE_URL, tenant=tenant.slug, what=what, since=since)
 
 
 def deploy_facts(*, deploy: Deploy) -> facts.DeployFacts:

@@ -34,7 +34,7 @@ from breakglass.models import (
     User,
 )
 from breakglass.models.signing import IntentKind
-from breakglass.queries import access, people, policies
+from breakglass.queries import access, people, policies, standing
 from breakglass.rules.evidence import Proof
 from breakglass.rules.identifiers import check_text
 from breakglass.rules.window import check_set_ttl
@@ -74,6 +74,7 @@ def intend(
     )
     bypass = access.lock_request(tenant=tenant, bypass_id=bypass_id)
     now = clock.db_now()
+    ledger.require_writable(tenant=bypass.tenant)
     counting.require_open(bypass=bypass, digest=digest, now=now)
     counting.require_may_decide(bypass=bypass, person=approver)
     comment = check_text(comment, field="comment", minimum=0, maximum=COMMENT_MAXIMUM)
@@ -173,10 +174,12 @@ def resume_due(*, limit: int = 20) -> int:
     Intent.objects.filter(state=IntentState.DRAFT, expires_at__lte=now).update(
         state=IntentState.LAPSED
     )
-    due = Intent.objects.filter(
-        kind=IntentKind.APPROVAL,
-        state__in=(IntentState.COMMITTED, IntentState.SIGNED),
-        next_try_at__lte=now,
+    due = standing.writable(
+        Intent.objects.filter(
+            kind=IntentKind.APPROVAL,
+            state__in=(IntentState.COMMITTED, IntentState.SIGNED),
+            next_try_at__lte=now,
+        )
     ).order_by("next_try_at")[:limit]
     done = 0
     for intent in due.select_related("request", "signer"):

@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from breakglass import clock
 from breakglass.audit import chain, events, ledger
 from breakglass.models import Deploy, Gate, Grant
-from breakglass.queries import access, policies
+from breakglass.queries import access, policies, standing
 from breakglass.queries import grants as grant_queries
 from breakglass.rules import decision as rules
 from breakglass.services import deploys
@@ -99,7 +99,16 @@ def _decide_locked(
 def _judge(
     *, question: rules.Question, deploy: Deploy | None, grants: Sequence[Grant]
 ) -> tuple[rules.Decision, datetime]:
-    """Decides on what was read; the clock is read last."""
+    """
+    Decides on what was read; the clock is read last.
+
+    While the log is read-only nothing may pass, not even a deploy that was admitted:
+    the rows may be a restored backup's, in which a revoked grant is active again.
+    """
+    tenants = [grant.tenant for grant in grants] + ([deploy.tenant] if deploy else [])
+    if any(standing.is_read_only(tenant=tenant) for tenant in tenants):
+        degraded = rules.Decision(rules.Verdict.ENFORCE, rules.Reason.DEGRADED)
+        return degraded, clock.db_now()
     views = [grant_queries.grant_view(grant=grant) for grant in grants]
     known = grant_queries.deploy_view(deploy=deploy) if deploy else None
     now = clock.db_now()

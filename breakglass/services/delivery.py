@@ -45,6 +45,8 @@ _SEVERITIES: Final[Mapping[str, Severity]] = {
     outbox.GRANT_ENDING: Severity.WARNING,
     outbox.DEPLOY_REVERTED: Severity.WARNING,
     outbox.POSTMORTEM_OVERDUE: Severity.WARNING,
+    outbox.LOG_FINDING: Severity.CRITICAL,
+    outbox.LOG_READ_ONLY: Severity.CRITICAL,
 }
 
 
@@ -158,13 +160,14 @@ def _address(row: Notification) -> str:
 
 
 def _message(row: Notification) -> Message:
+    about = row.path.rpartition("/")[2]
     return Message(
         subject=row.subject,
         body=row.body,
         url=f"{settings.BASE_URL}{row.path}",
         severity=_SEVERITIES.get(row.message.topic, Severity.INFO),
         dedupe_key=f"{row.message.dedupe_key}:{row.pk}",
-        bypass_id=row.path.rpartition("/")[2],
+        bypass_id=about if about.startswith("BG-") else "",
     )
 
 

@@ -12,7 +12,7 @@ from breakglass.actors import SCHEDULER, Actor
 from breakglass.audit import chain, events, ledger
 from breakglass.errors import Conflict, InvalidInput, NotFound
 from breakglass.models import Deploy, Gate, Grant
-from breakglass.queries import access
+from breakglass.queries import access, standing
 from breakglass.states import DEPLOY_MOVES, DeployState, GrantState, require_move
 
 BATCH: Final = 100
@@ -40,7 +40,7 @@ def finish(*, gate: Gate, deploy_id: str, state: DeployState) -> Deploy:
 def revert_due(*, limit: int = 500) -> int:
     """Reverts deploys whose grant is over by its window; returns how many."""
     over = Q(grant__expires_at__lte=clock.db_now()) | ~Q(grant__state=GrantState.ACTIVE)
-    flying = Deploy.objects.filter(over, state=DeployState.ADMITTED)
+    flying = standing.writable(Deploy.objects.filter(over, state=DeployState.ADMITTED))
     due = flying.order_by("grant__expires_at")[:limit]
     grants = sorted(set(due.values_list("grant_id", flat=True)))
     return sum(_revert_of(pk) for pk in grants)
@@ -49,7 +49,9 @@ def revert_due(*, limit: int = 500) -> int:
 def lose_sight_due(*, limit: int = 200) -> int:
     """Marks deploys that nobody reported the end of in time; returns how many."""
     since = clock.db_now() - settings.DEPLOY_REPORT_DEADLINE
-    due = Deploy.objects.filter(state=DeployState.ADMITTED, admitted_at__lte=since)
+    due = standing.writable(
+        Deploy.objects.filter(state=DeployState.ADMITTED, admitted_at__lte=since)
+    )
     return sum(
         _lose_sight(pk=pk, grant_id=grant_id)
         for pk, grant_id in due.values_list("pk", "grant_id")[:limit]

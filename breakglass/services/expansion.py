@@ -10,15 +10,16 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
+from django.db.models import Q
 
-from breakglass import clock
+from breakglass import clock, outbox
 from breakglass.actors import SCHEDULER
 from breakglass.audit import ledger
 from breakglass.errors import BreakglassError
 from breakglass.models import Channel, Notification, OutboxMessage, User
 from breakglass.models.notifications import ChannelKind
 from breakglass.notify.messages import Text
-from breakglass.queries import messages
+from breakglass.queries import messages, standing
 from breakglass.services import plans
 from breakglass.states import DeliveryState
 
@@ -48,12 +49,14 @@ def expand_due(*, limit: int = 100) -> int:
 @transaction.atomic
 def _expand_next() -> bool | None:
     """Returns whether the next message was settled; None when there is none."""
+    # Telling people writes entries, but for what is about the log itself.
+    tellable = standing.WRITABLE | Q(topic__in=outbox.ABOUT_THE_LOG)
     message = (
         OutboxMessage.objects.select_for_update(
             of=("self",), no_key=True, skip_locked=True
         )
         .select_related("tenant")
-        .filter(state=DeliveryState.PENDING, due_at__lte=clock.db_now())
+        .filter(tellable, state=DeliveryState.PENDING, due_at__lte=clock.db_now())
         .order_by("due_at", "pk")
         .first()
     )
@@ -100,7 +103,7 @@ def _expand(*, message: OutboxMessage, now: datetime) -> bool:
         [_notification(message=message, text=plan.text, now=now, to=to) for to in told],
         ignore_conflicts=True,  # told once, whatever runs twice
     )
-    if plan.event:
+    if plan.event and plan.bypass is not None:
         if not told:
             logger.warning("outbox.nobody_to_tell", extra={"outbox": message.pk})
         ledger.append(

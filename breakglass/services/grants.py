@@ -12,7 +12,7 @@ from breakglass.audit import chain, events, ledger
 from breakglass.errors import Conflict, NotFound, NotPermitted
 from breakglass.models import BypassRequest, Grant, Intent, Tenant, User
 from breakglass.models.signing import IntentKind
-from breakglass.queries import access, approvers, policies
+from breakglass.queries import access, approvers, policies, standing
 from breakglass.rules import eligibility
 from breakglass.rules.identifiers import check_text
 from breakglass.rules.stricter import Terms
@@ -126,8 +126,8 @@ def expire_due(*, limit: int = 500) -> int:
     Nothing waits for it: a decision asks the window. Safe to run twice and at once:
     the row is locked, and a loser finds it closed.
     """
-    due = Grant.objects.filter(
-        state=GrantState.ACTIVE, expires_at__lte=clock.db_now()
+    due = standing.writable(
+        Grant.objects.filter(state=GrantState.ACTIVE, expires_at__lte=clock.db_now())
     ).order_by("expires_at")[:limit]
     return sum(_expire(pk) for pk in due.values_list("pk", flat=True))
 

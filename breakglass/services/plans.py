@@ -9,9 +9,10 @@ from breakglass import outbox
 from breakglass.audit import events
 from breakglass.errors import BreakglassError
 from breakglass.models import BypassRequest, Tenant, User
-from breakglass.notify import messages
+from breakglass.notify import log_messages, messages
 from breakglass.queries import approvers
 from breakglass.queries import messages as rows
+from breakglass.queries import standing as log_standings
 from breakglass.services import enforcement
 from breakglass.states import (
     DeployState,
@@ -34,14 +35,14 @@ class Due:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """
-    Who is told what. With an `event`, the ledger says who was told.
+    Who is told what. With an `event`, the ledger says who was told of which bypass.
 
     `people` may hold some who are not reachable; whoever sends leaves them out.
     """
 
     text: messages.Text
     people: Sequence[User]
-    bypass: BypassRequest
+    bypass: BypassRequest | None
     to_channels: bool = False
     event: str = ""
 
@@ -179,6 +180,35 @@ def _postmortem_overdue(due: Due) -> Plan | None:
     )
 
 
+def _log_finding(due: Due) -> Plan | None:
+    standing = log_standings.of(tenant=due.tenant)
+    if standing is None or standing.finding_at is None:
+        return None
+    what, since = standing.finding, standing.finding_at
+    facts = rows.log_facts(tenant=due.tenant, what=what, since=since)
+    return Plan(
+        text=log_messages.finding(facts),
+        people=rows.holders_of(tenant=due.tenant, permission="export_evidence"),
+        bypass=None,
+        to_channels=True,
+    )
+
+
+def _log_read_only(due: Due) -> Plan | None:
+    standing = log_standings.of(tenant=due.tenant)
+    if standing is None or standing.read_only_at is None:
+        return None
+    what, since = standing.read_only_reason, standing.read_only_at
+    facts = rows.log_facts(tenant=due.tenant, what=what, since=since)
+    auditors = rows.holders_of(tenant=due.tenant, permission="export_evidence")
+    return Plan(
+        text=log_messages.read_only(facts),
+        people=list(dict.fromkeys([*auditors, *rows.managers_of(tenant=due.tenant)])),
+        bypass=None,
+        to_channels=True,
+    )
+
+
 def _to_requester(
     bypass: BypassRequest, *, text: messages.Text, to_channels: bool = False
 ) -> Plan:
@@ -203,4 +233,6 @@ _PLANNERS: Final[Mapping[str, Callable[[Due], Plan | None]]] = {
     outbox.DEPLOY_REVERTED: _deploy_reverted,
     outbox.POSTMORTEM_OPENED: _postmortem_opened,
     outbox.POSTMORTEM_OVERDUE: _postmortem_overdue,
+    outbox.LOG_FINDING: _log_finding,
+    outbox.LOG_READ_ONLY: _log_read_only,
 }

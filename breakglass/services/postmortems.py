@@ -20,7 +20,7 @@ from breakglass.models import (
     Tenant,
     User,
 )
-from breakglass.queries import access
+from breakglass.queries import access, standing
 from breakglass.queries import postmortems as queries
 from breakglass.rules import postmortem as rules
 from breakglass.rules.identifiers import check_text
@@ -70,8 +70,10 @@ def open_for(*, grant: Grant, now: datetime) -> None:
 
 def open_due(*, limit: int = 200) -> int:
     """Opens what is due by its grant's window; returns how many this call opened."""
-    due = PostMortem.objects.filter(
-        state=PostMortemState.SCHEDULED, opens_at__lte=clock.db_now()
+    due = standing.writable(
+        PostMortem.objects.filter(
+            state=PostMortemState.SCHEDULED, opens_at__lte=clock.db_now()
+        )
     ).order_by("opens_at")[:limit]
     return sum(_open_one(pk) for pk in due.values_list("pk", flat=True))
 
@@ -163,7 +165,9 @@ def publish(*, tenant: Tenant, bypass_id: str, person: User) -> PostMortem:
 def remind_overdue(*, limit: int = 200) -> int:
     """Records and tells once that a deadline has passed; returns how many."""
     now = clock.db_now()
-    due = PostMortem.objects.filter(due_at__lte=now, overdue_told_at__isnull=True)
+    due = standing.writable(
+        PostMortem.objects.filter(due_at__lte=now, overdue_told_at__isnull=True)
+    )
     late = due.exclude(state=PostMortemState.PUBLISHED).order_by("due_at")[:limit]
     return sum(_remind(pk) for pk in late.values_list("pk", flat=True))
 

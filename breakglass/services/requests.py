@@ -11,7 +11,7 @@ from breakglass.actors import SCHEDULER
 from breakglass.audit import chain, events, ledger
 from breakglass.errors import Conflict, InvalidInput, NotPermitted, PolicyViolation
 from breakglass.models import BypassRequest, Gate, Policy, Tenant, Tier, User
-from breakglass.queries import access, policies
+from breakglass.queries import access, policies, standing
 from breakglass.rules import eligibility, tiers, window
 from breakglass.rules.identifiers import (
     check_identifier,
@@ -87,8 +87,8 @@ def withdraw(*, tenant: Tenant, bypass_id: str, requester: User) -> BypassReques
 def lapse_due(*, limit: int = 200) -> int:
     """Ends pending requests whose time is over; returns how many this call ended."""
     now = clock.db_now()
-    due = BypassRequest.objects.filter(
-        state=RequestState.PENDING, lapses_at__lte=now
+    due = standing.writable(
+        BypassRequest.objects.filter(state=RequestState.PENDING, lapses_at__lte=now)
     ).order_by("lapses_at")[:limit]
     return sum(_lapse(bypass) for bypass in due.select_related("tenant"))
 

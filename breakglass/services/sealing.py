@@ -1,21 +1,20 @@
-"""Checkpoints: signed statements of each log's size and head, kept outside too."""
+"""Checkpoints: signed statements of each log's size, head and Merkle root."""
 
-import json
 import logging
-import os
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Final
 
-from django.conf import settings
 from django.db import transaction
 
 from breakglass import clock
 from breakglass.actors import SCHEDULER
-from breakglass.audit import chain, events, ledger
-from breakglass.models import AuditEntry, Checkpoint, Intent, Tenant
+from breakglass.audit import chain, events, ledger, tree
+from breakglass.audit.tree import Frontier
+from breakglass.errors import Conflict, LogReadOnly
+from breakglass.models import AuditEntry, ChainHead, Checkpoint, Intent, Tenant
 from breakglass.models.signing import IntentKind
-from breakglass.queries import audit
+from breakglass.queries import audit, standing
+from breakglass.services import publishing
 from breakglass.signing import statements
 from breakglass.states import IntentState
 
@@ -28,14 +27,36 @@ _AT_ONCE: Final = (events.GRANT_ISSUED, events.GRANT_EXPIRED, events.GRANT_REVOK
 
 def seal_due() -> int:
     """
-    Makes a checkpoint of each log that grew, and publishes the signed ones.
+    Makes a checkpoint of each log that grew, and writes the signed ones to the file.
 
     A grant's events are sealed at the next sweep, other growth each minute, a quiet
     log once a day. Returns how many checkpoints this call made.
     """
-    made = sum(_seal_if_due(pk) for pk in Tenant.objects.values_list("pk", flat=True))
-    _publish_signed()
+    tenants = standing.writable_tenants().order_by("pk").values_list("pk", flat=True)
+    made = sum(_try_to_seal(pk) for pk in tenants)
+    publishing.write_due()
     return made
+
+
+def seal_now(*, tenant: Tenant) -> Checkpoint:
+    """
+    Makes a checkpoint of the log as it stands, in the caller's transaction.
+
+    The log must have an entry. The caller holds the tenant's row.
+    """
+    head = ChainHead.objects.get(tenant=tenant)
+    last = audit.latest_checkpoint(tenant=tenant)
+    return _seal(tenant=tenant, head=head, last=last, now=clock.db_now())
+
+
+def _try_to_seal(tenant_id: int) -> bool:
+    """A log with a hole, or read-only by now, must not keep the others unsealed."""
+    try:
+        return _seal_if_due(tenant_id)
+    except (Conflict, LogReadOnly) as error:
+        extra = {"tenant": tenant_id, "code": error.code}
+        logger.warning("checkpoint.not_made", extra=extra)
+        return False
 
 
 @transaction.atomic
@@ -50,24 +71,30 @@ def _seal_if_due(tenant_id: int) -> bool:
     now = clock.db_now()
     if not _is_due(tenant=tenant, last=last, now=now):
         return False
+    _seal(tenant=tenant, head=head, last=last, now=now)
+    return True
+
+
+def _seal(
+    *, tenant: Tenant, head: ChainHead, last: Checkpoint | None, now: datetime
+) -> Checkpoint:
+    grown = _grown(tenant=tenant, last=last, size=head.seq)
     intent = Intent.objects.create(
         tenant=tenant,
         kind=IntentKind.CHECKPOINT,
         state=IntentState.COMMITTED,
         statement=_statement(
-            tenant=tenant,
-            size=head.seq,
-            head=bytes(head.entry_hash),
-            previous=last,
-            now=now,
+            tenant=tenant, head=head, root=grown.root(), previous=last, now=now
         ),
         created_at=now,
         next_try_at=now,
     )
-    Checkpoint.objects.create(
+    made = Checkpoint.objects.create(
         tenant=tenant,
         size=head.seq,
         head_hash=head.entry_hash,
+        tree_root=grown.root(),
+        tree_peaks=grown.packed(),
         previous=last,
         statement=intent,
         sealed_at=now,
@@ -76,9 +103,33 @@ def _seal_if_due(tenant_id: int) -> bool:
         tenant=tenant,
         event=events.LOG_SEALED,
         actor=SCHEDULER,
-        facts={"size": head.seq, "head": bytes(head.entry_hash).hex()},
+        facts={
+            "size": head.seq,
+            "head": bytes(head.entry_hash).hex(),
+            "root": grown.root().hex(),
+        },
     )
-    return True
+    return made
+
+
+def _grown(*, tenant: Tenant, last: Checkpoint | None, size: int) -> Frontier:
+    """
+    Returns the tree over the first `size` entries.
+
+    It grows from the last checkpoint. Where that one has no tree (it is of an older
+    release), or is no longer part of the log (which was re-anchored), all is read.
+    """
+    grown = Frontier()
+    if last is not None and last.tree_peaks is not None and _still_stands(last):
+        grown = tree.unpacked(size=last.size, peaks=bytes(last.tree_peaks))
+    grown.add(audit.entry_hashes(tenant=tenant, after=grown.size, upto=size))
+    return grown
+
+
+def _still_stands(last: Checkpoint) -> bool:
+    return AuditEntry.objects.filter(
+        tenant=last.tenant_id, seq=last.size, entry_hash=last.head_hash
+    ).exists()
 
 
 def _is_due(*, tenant: Tenant, last: Checkpoint | None, now: datetime) -> bool:
@@ -99,60 +150,23 @@ def _is_due(*, tenant: Tenant, last: Checkpoint | None, now: datetime) -> bool:
 def _statement(
     *,
     tenant: Tenant,
-    size: int,
-    head: bytes,
+    head: ChainHead,
+    root: bytes,
     previous: Checkpoint | None,
     now: datetime,
 ) -> bytes:
     return statements.statement(
-        name=f"{tenant.slug}/{size}",
-        sha256=head,
+        name=f"{tenant.slug}/{head.seq}",
+        sha256=bytes(head.entry_hash),
         predicate_type=statements.CHECKPOINT_TYPE,
         predicate={
             "tenant": str(tenant.public_id),
             "slug": tenant.slug,
-            "size": size,
-            "head": head.hex(),
+            "size": head.seq,
+            "head": bytes(head.entry_hash).hex(),
+            "root": root.hex(),
             "previous_size": previous.size if previous else 0,
             "previous_head": bytes(previous.head_hash).hex() if previous else "",
             "sealed_at": chain.timestamp(now),
         },
     )
-
-
-def _publish_signed() -> None:
-    """Appends signed checkpoints to the file outside the database, oldest first."""
-    waiting = Checkpoint.objects.filter(
-        published_at__isnull=True, statement__bundle__isnull=False
-    ).order_by("pk")
-    for checkpoint in waiting.select_related("tenant", "statement__bundle")[:500]:
-        try:
-            _append_to_file(checkpoint)
-        except OSError as error:
-            logger.warning("checkpoint.unpublished", extra={"why": error.strerror})
-            return
-        Checkpoint.objects.filter(pk=checkpoint.pk).update(published_at=clock.db_now())
-
-
-def _append_to_file(checkpoint: Checkpoint) -> None:
-    """
-    Adds one line of JSON and syncs it; a line may come twice, never be lost.
-
-    The reader takes the largest size; a repeated line says the same thing.
-    """
-    folder = Path(settings.CHECKPOINT_DIR)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o750)
-    line = {
-        "tenant": str(checkpoint.tenant.public_id),
-        "slug": checkpoint.tenant.slug,
-        "size": checkpoint.size,
-        "head": bytes(checkpoint.head_hash).hex(),
-        "sealed_at": chain.timestamp(checkpoint.sealed_at),
-        # A bundle over a digest alone does not carry what it signs.
-        "statement": bytes(checkpoint.statement.statement).decode(),
-        "bundle": json.loads(bytes(checkpoint.statement.bundle.bundle)),
-    }
-    with (folder / f"{checkpoint.tenant.slug}.jsonl").open("a") as file:
-        file.write(json.dumps(line, separators=(",", ":")) + "\n")
-        file.flush()
-        os.fsync(file.fileno())

@@ -22,6 +22,7 @@ from breakglass.audit import events, ledger
 from breakglass.errors import SigningFailed
 from breakglass.models import Bundle, Intent
 from breakglass.models.signing import IntentKind
+from breakglass.queries import standing
 from breakglass.signing import SignedBundle, SignerIdentity, instance
 from breakglass.signing.deadline import BUSY
 from breakglass.signing.keyless import signer_from_settings, verifier_from_settings
@@ -67,10 +68,12 @@ def fulfil(*, intent: Intent, id_token: str | None = None) -> Bundle:
 
 def sign_due(*, limit: int = 50) -> int:
     """Signs the portal's own statements that wait; returns how many it signed."""
-    due = Intent.objects.filter(
-        state=IntentState.COMMITTED,
-        kind__in=PORTALS_OWN,
-        next_try_at__lte=clock.db_now(),
+    due = standing.writable(
+        Intent.objects.filter(
+            state=IntentState.COMMITTED,
+            kind__in=PORTALS_OWN,
+            next_try_at__lte=clock.db_now(),
+        )
     ).order_by("pk")[:limit]
     done = 0
     for intent in due.select_related("tenant"):

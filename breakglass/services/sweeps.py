@@ -12,7 +12,10 @@ from breakglass.services import (
     delivery,
     deploys,
     grants,
+    log_checks,
+    log_guard,
     postmortems,
+    publishing,
     requests,
     sealing,
     signatures,
@@ -37,6 +40,10 @@ SWEEPS: Final[dict[str, Callable[[], int]]] = {
     "drain_outbox": delivery.drain,
     "seal_logs": sealing.seal_due,
     "refresh_trust": trust.refresh_due,
+    "send_checkpoints": publishing.send_due,
+    "guard_logs": log_guard.check_heads,
+    "check_logs": log_checks.check_new,
+    "check_logs_fully": log_checks.check_whole,
 }
 
 

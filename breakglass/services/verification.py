@@ -1,243 +1,274 @@
-"""Verify a tenant's whole log: feeds audit.verify from the rows, and compares."""
+"""Verify a tenant's log: feeds audit.verify from the rows, and compares."""
 
-import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC
-from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from django.db.models import QuerySet
+import psycopg
+from django.db import connection, transaction
 
-from breakglass.audit import verify
-from breakglass.audit.chain import timestamp
-from breakglass.audit.verify import Anchor, Checked, Report, StoredBundle, StoredEntry
-from breakglass.errors import InvalidInput, SigningFailed
-from breakglass.models import (
-    Approval,
-    AuditEntry,
-    Bundle,
-    BypassRequest,
-    ChainHead,
-    Checkpoint,
-    Grant,
-    Intent,
-    Tenant,
+from breakglass.audit import chain, verify
+from breakglass.audit.tree import Frontier
+from breakglass.audit.verify import Anchor, Checked, Position, Report, StoredBundle
+from breakglass.models import AuditEntry, ChainHead, LogStanding, Tenant
+from breakglass.services.verifying import anchors, bundles, entries, rows
+from breakglass.services.verifying.entries import Log, Piece
+from breakglass.services.verifying.rows import Logged
+
+Progress = Callable[[str, int, int], None]
+"""Is told what is counted, how many are done, and how many there are."""
+
+_LOOKED_AT: Final = (
+    "request.",
+    "grant.",
+    "credential.",
+    "identity.",
+    "person.",
+    "log.reanchored",
 )
-from breakglass.models.signing import IntentKind
-from breakglass.signing import instance
-from breakglass.signing.keyless import verifier_from_settings
-from breakglass.states import GrantState
+"""Entries whose content is checked beyond its bytes; see `_look_at`."""
+
+
+_NOT_THE_END: Final = "is not where the chain's head says that the log ends"
 
 
 @dataclass(slots=True)
-class _Logged:
-    """What the log says about requests, approvals and grants, to hold rows against."""
+class _Work:
+    """One verification under way."""
 
-    opened: dict[str, str] = field(default_factory=dict)
-    approved: dict[str, tuple[str, str]] = field(default_factory=dict)
-    issued: dict[str, dict[str, Any]] = field(default_factory=dict)
-    closed: set[str] = field(default_factory=set)
+    tenant: Tenant
+    report: Report
+    start: Position
+    progress: Progress
+    anchors: list[Anchor]
+    outside: list[Anchor]
+    frontier: Frontier
+    hashes: dict[int, bytes]
+    roots: dict[int, bytes] = field(default_factory=dict)
+    notable: list[Checked] = field(default_factory=list)
+    logged: Logged = field(default_factory=Logged)
+    excused: list[tuple[int, bytes]] = field(default_factory=list)
 
-    def note(self, checked: Checked) -> None:
-        """Remembers one entry; those without content say nothing."""
-        if not checked.content:
-            return
-        facts, bypass_id = checked.content["facts"], checked.content["bypass_id"]
-        match checked.content["event"]:
-            case "request.opened":
-                self.opened[bypass_id] = str(facts.get("digest"))
-            case "request.approved":
-                actor = checked.content["actor"]["name"]
-                self.approved[str(facts.get("bundle_sha256"))] = (bypass_id, actor)
-            case "grant.issued":
-                self.issued[bypass_id] = facts
-            case "grant.expired" | "grant.revoked":
-                self.closed.add(bypass_id)
+    @property
+    def is_full(self) -> bool:
+        """Whether the whole log is walked."""
+        return self.start.seq == 0
 
 
-def verify_tenant(*, tenant: Tenant, checkpoint_file: Path | None = None) -> Report:
+def verify_tenant(
+    *,
+    tenant: Tenant,
+    checkpoint_file: Path | None = None,
+    since: LogStanding | None = None,
+    processes: int = 1,
+    progress: Progress = lambda _what, _done, _total: None,
+) -> Report:
     """
     Returns the report on one tenant, re-derived from stored bytes.
 
-    With a checkpoint file from outside the database, a cut-off end is found as well;
-    without one the report says that it is not proven. Raises InvalidInput for a
-    checkpoint file that cannot be read.
+    With `since`, only what came after the last verified head is walked, and that the
+    head is still the one that was verified. With a checkpoint file from outside the
+    database, a cut-off end is found as well; without one the report says that it is
+    not proven. Raises InvalidInput for a checkpoint file that cannot be read.
     """
-    report = Report()
-    held = verify.check_bundles(_bundles(tenant), verify=_bundle_check(), report=report)
-    hashes: dict[int, bytes] = {}
-    logged = _Logged()
-    for checked in verify.walk(
-        _entries(tenant), tenant_id=str(tenant.public_id), report=report
-    ):
-        hashes[checked.seq] = checked.entry_hash
-        verify.check_evidence(checked, held=held, report=report)
-        logged.note(checked)
-    _check_head(tenant, hashes, report)
-    _check_rows(tenant, logged, report)
-    verify.check_anchors(_stored_anchors(tenant), hashes=hashes, report=report)
-    _check_outside(tenant, checkpoint_file, hashes, report)
+    outer = anchors.kept_outside(checkpoint_file, tenant=tenant)
+    report = Report(since=since.verified_size if since else 0)
+    start = _start(tenant, since, report)
+    if not report.ok:
+        report.unproven.append("All else: the verified head is not where it was.")
+        return report
+    with _one_moment():
+        head = ChainHead.objects.filter(tenant=tenant).first()
+        _require_end(tenant, head, report)
+        inner = list(anchors.stored(tenant=tenant, after=start.seq, report=report))
+        found = rows.read(tenant=tenant) if start.seq == 0 else None
+    work = _Work(
+        tenant=tenant,
+        report=report,
+        start=start,
+        progress=progress,
+        anchors=inner,
+        outside=outer,
+        frontier=anchors.frontier(tenant=tenant, start=start, report=report),
+        hashes=anchors.hashes_of([*inner, *outer], tenant=tenant, upto=start.seq),
+    )
+    _walk(work, head=head, processes=processes)
+    _check_bundles(work, processes=processes)
+    if found is not None:
+        rows.compare(found, work.logged, report)
+    else:
+        _check_recent_rows(work)
+    waiting = bundles.unsigned(tenant)
+    if waiting:
+        word = "statement waits" if waiting == 1 else "statements wait"
+        report.unproven.append(f"{waiting} {word} for the portal's signature.")
+    anchors.say_what_is_open(
+        file=checkpoint_file, found=outer, tenant=tenant, report=report
+    )
+    for some in (inner, outer):
+        anchors.check(
+            some,
+            hashes=work.hashes,
+            roots=work.roots,
+            excused=work.excused,
+            report=report,
+        )
     return report
 
 
-def _bundle_check() -> verify.BundleCheck:
-    verifier = verifier_from_settings()
-
-    def check(raw: bytes, statement: bytes, identity: str) -> None:
-        verifier.verify(bundle=raw, statement=statement, email=identity)
-
-    return check
-
-
-def _entries(tenant: Tenant) -> Iterator[StoredEntry]:
-    rows = AuditEntry.objects.filter(tenant=tenant).order_by("seq")
-    for row in rows.iterator(chunk_size=2000):
-        yield StoredEntry(
-            seq=row.seq,
-            body=bytes(row.body),
-            prev_hash=bytes(row.prev_hash),
-            entry_hash=bytes(row.entry_hash),
-            at=row.at.astimezone(UTC),
-            event=row.event,
-            actor=row.actor,
-            bypass_id=row.bypass_id,
-        )
+def _start(tenant: Tenant, since: LogStanding | None, report: Report) -> Position:
+    """Returns where to begin: behind the verified head, if that still stands."""
+    if since is None or since.verified_size == 0:
+        return Position()
+    verified = AuditEntry.objects.filter(tenant=tenant, seq=since.verified_size).first()
+    if verified is None:
+        report.add(since.verified_size, "was verified before, and is gone")
+        return Position()
+    if bytes(verified.entry_hash) != bytes(since.verified_hash):
+        report.add(since.verified_size, "is another one than was verified before")
+        return Position()
+    at = chain.timestamp(verified.at)
+    return Position(verified.seq, bytes(verified.entry_hash), at)
 
 
-def _bundles(tenant: Tenant) -> Iterator[StoredBundle]:
-    rows: QuerySet[Bundle] = Bundle.objects.filter(intent__tenant=tenant)
-    linked = rows.select_related("intent__request", "intent__checkpoint")
-    for row in linked.order_by("pk").iterator(chunk_size=500):
-        yield StoredBundle(
-            raw=bytes(row.bundle),
-            statement=bytes(row.intent.statement),
-            identity=row.identity,
-            kind=row.intent.kind,
-            subject_sha256=_subject(row.intent),
-            person=_person(row),
-        )
+@contextmanager
+def _one_moment() -> Iterator[None]:
+    """
+    Reads everything in it as of one moment, so that no writer is caught half-way.
 
-
-def _person(bundle: Bundle) -> str:
-    """Returns who approved: whom the certificate names, or the signed statement."""
-    if instance.is_workload(identity=bundle.identity, issuer=bundle.issuer):
-        return instance.approver_named_in(bytes(bundle.intent.statement))
-    return bundle.identity
-
-
-def _subject(intent: Intent) -> str:
-    """Returns the digest of what is signed; nothing when that row is gone."""
-    if intent.kind == IntentKind.CHECKPOINT:
-        sealed = getattr(intent, "checkpoint", None)  # a missing row raises otherwise
-        return bytes(sealed.head_hash).hex() if sealed is not None else ""
-    return sha256(bytes(intent.request.body)).hexdigest() if intent.request else ""
-
-
-def _check_head(tenant: Tenant, hashes: dict[int, bytes], report: Report) -> None:
-    head = ChainHead.objects.filter(tenant=tenant).first()
-    size = head.seq if head else 0
-    tip = bytes(head.entry_hash) if head else bytes(32)
-    if size != max(hashes, default=0) or (size and hashes.get(size) != tip):
-        message = "is not where the chain's head says that the log ends"
-        report.findings.append(verify.Finding(seq=size, message=message))
-
-
-def _check_rows(tenant: Tenant, logged: _Logged, report: Report) -> None:
-    """A row that the log does not know, or that says something else, is a finding."""
-
-    def add(message: str) -> None:
-        report.findings.append(verify.Finding(seq=0, message=message))
-
-    for grant in Grant.objects.filter(tenant=tenant).select_related("request", "gate"):
-        name = grant.request.bypass_id
-        if name not in logged.issued:
-            add(f"the grant of {name} is not in the log")
-        elif not logged.issued[name].items() >= _terms(grant).items():
-            add(f"the grant of {name} has other terms than the log")
-        elif (grant.state != GrantState.ACTIVE) != (name in logged.closed):
-            add(f"the grant of {name} is {grant.state}, and the log says otherwise")
-    granted = Grant.objects.filter(tenant=tenant)
-    for name in logged.issued.keys() - set(
-        granted.values_list("request__bypass_id", flat=True)
-    ):
-        add(f"the grant of {name} is in the log, and its row is gone")
-    approvals = Approval.objects.filter(request__tenant=tenant)
-    kept = {bytes(d).hex() for d in approvals.values_list("bundle__sha256", flat=True)}
-    for digest in logged.approved.keys() - kept:
-        add(f"an approval of {logged.approved[digest][0]} is in the log, and gone")
-    asked = BypassRequest.objects.filter(tenant=tenant)
-    for name in logged.opened.keys() - set(asked.values_list("bypass_id", flat=True)):
-        add(f"the request {name} is in the log, and its row is gone")
-    for approval in approvals.select_related("bundle__intent", "request", "approver"):
-        said = logged.approved.get(bytes(approval.bundle.sha256).hex())
-        if said != (approval.request.bypass_id, _person(approval.bundle)):
-            add(f"an approval of {approval.request.bypass_id} is not in the log")
-    for bypass in BypassRequest.objects.filter(tenant=tenant).iterator():
-        if sha256(bytes(bypass.body)).digest() != bytes(bypass.digest):
-            add(f"the frozen request {bypass.bypass_id} does not have its digest")
-        elif logged.opened.get(bypass.bypass_id) != bypass.digest_hex:
-            add(f"the request {bypass.bypass_id} is not the one in the log")
-
-
-def _terms(grant: Grant) -> dict[str, Any]:
-    """Returns what a grant permits, in the words of its entry."""
-    return {
-        "gate": grant.gate.slug,
-        "service": grant.service,
-        "branch": grant.branch,
-        "artifact": grant.artifact,
-        "quorum": grant.quorum,
-        "max_deploys": grant.max_deploys,
-        "digest_required": grant.digest_required,
-        "starts_at": timestamp(grant.starts_at),
-        "expires_at": timestamp(grant.expires_at),
-    }
-
-
-def _stored_anchors(tenant: Tenant) -> Iterator[Anchor]:
-    for row in Checkpoint.objects.filter(tenant=tenant).order_by("pk"):
-        yield Anchor(size=row.size, head=bytes(row.head_hash))
-
-
-def _check_outside(
-    tenant: Tenant, file: Path | None, hashes: dict[int, bytes], report: Report
-) -> None:
-    """Checks the checkpoints that were kept outside, signatures and all."""
-    if file is None:
-        report.unproven.append(
-            "No checkpoint from outside the database was given (--checkpoint FILE): "
-            "that nothing was cut off the end of the log is not proven."
-        )
+    Inside somebody else's transaction that one's isolation holds.
+    """
+    if connection.in_atomic_block:
+        yield
         return
-    verifier = verifier_from_settings()
-    anchors = []
-    for number, line in enumerate(_lines(file), start=1):
-        try:
-            kept = json.loads(line)
-            if kept["tenant"] != str(tenant.public_id):
-                continue
-            statement = verifier.payload_of(
-                bundle=json.dumps(kept["bundle"]).encode(),
-                expected=instance.workloads(),
-                statement=kept.get("statement", "").encode(),
-            )
-            predicate = json.loads(statement)["predicate"]
-            anchors.append(
-                Anchor(int(predicate["size"]), bytes.fromhex(predicate["head"]))
-            )
-        except (ValueError, KeyError, TypeError, SigningFailed) as error:
-            msg = f"line {number} of {file.name} is not a checkpoint of this portal"
-            raise InvalidInput(msg, field="checkpoint") from error
-    if not anchors:
-        report.unproven.append(f"{file.name} holds no checkpoint of {tenant.slug}.")
-    verify.check_anchors(anchors, hashes=hashes, report=report)
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
 
 
-def _lines(file: Path) -> list[str]:
+def _require_end(tenant: Tenant, head: ChainHead | None, report: Report) -> None:
+    """Nothing may lie behind the head: it would be in the log, and never checked."""
+    size = head.seq if head else 0
+    if AuditEntry.objects.filter(tenant=tenant, seq__gt=size).exists():
+        report.add(size, _NOT_THE_END)
+
+
+def _walk(work: _Work, *, head: ChainHead | None, processes: int) -> None:
+    size = head.seq if head else 0
+    sizes = {a.size for a in [*work.anchors, *work.outside]}
+    log = Log(
+        tenant_pk=work.tenant.pk,
+        tenant_id=str(work.tenant.public_id),
+        size=size,
+        wanted=frozenset(sizes),
+        events=_LOOKED_AT,
+    )
+    last, total = work.start, max(size - work.start.seq, 0)
+    for piece in entries.pieces(
+        log,
+        start=work.start,
+        database=_database(),
+        parameters=_parameters(),
+        processes=processes,
+    ):
+        _take(work, piece, sizes=sizes)
+        last = piece.last
+        work.progress("entries", work.report.entries, total)
+    tip = bytes(head.entry_hash) if head else chain.GENESIS
+    if (last.seq, last.entry_hash) != (size, tip):
+        work.report.add(size, _NOT_THE_END)
+    work.report.size, work.report.head = last.seq, last.entry_hash
+
+
+def _take(work: _Work, piece: Piece, *, sizes: set[int]) -> None:
+    """Adds one piece to the whole: its findings, its leaves, what is worth a look."""
+    work.report.entries += piece.report.entries
+    work.report.findings += piece.report.findings
+    work.hashes |= piece.hashes
+    first, leaves = work.frontier.size, piece.stored_hashes
+    if first + len(leaves) == piece.last.seq:  # else something is missing: no tree
+        begun = 0
+        for size in sorted(s for s in sizes if first < s <= piece.last.seq):
+            work.frontier.add(leaves[begun : size - first])
+            work.roots[size], begun = work.frontier.root(), size - first
+        work.frontier.add(leaves[begun:])
+    for checked in piece.notable:
+        _look_at(work, checked)
+
+
+def _look_at(work: _Work, checked: Checked) -> None:
+    """Notes one entry of `_LOOKED_AT`; its signatures are checked after the walk."""
+    content = checked.content
+    work.logged.note(content)
+    if content["event"] in {"request.approved", "grant.issued"}:
+        work.notable.append(checked)
+    elif content["event"] == "log.reanchored":
+        work.excused += anchors.excused_by(content["facts"])
+
+
+def _check_bundles(work: _Work, *, processes: int) -> None:
+    """Verifies the bundles, then what the log says that stands on them."""
+    if work.is_full:
+        wanted = bundles.all_of(work.tenant)
+    else:
+        digests = {digest for c in work.notable for digest in _digests(c)}
+        wanted = bundles.named_or_sealing(
+            work.tenant, digests=digests, since=work.start.seq
+        )
+    total = wanted.count()
+
+    def counted() -> Iterator[StoredBundle]:
+        for number, bundle in enumerate(bundles.stored(wanted)):
+            work.progress("bundles", number, total)
+            yield bundle
+
+    with bundles.checks(processes=processes, expected=total) as check:
+        held = verify.check_bundles(counted(), verify=check, report=work.report)
+    work.progress("bundles", total, total)
+    for checked in work.notable:
+        verify.check_evidence(checked, held=held, report=work.report)
+
+
+def _check_recent_rows(work: _Work) -> None:
+    """Holds the rows of new entries, and of whatever may be in force, to the log."""
+    names = {c.content["bypass_id"] for c in work.notable} | set(work.logged.opened)
+    names |= work.logged.closed
+    with _one_moment():
+        names |= rows.open_names(tenant=work.tenant)
+        found = rows.read(tenant=work.tenant, names=names)
+        logged = rows.logged_of(tenant=work.tenant, names=names)
+    rows.compare(found, logged, work.report)
+
+
+def _digests(checked: Checked) -> list[str]:
+    """Returns the bundles that an entry names, as far as they look like digests."""
+    facts = checked.content["facts"]
+    several = facts.get("approval_bundles")
+    named = [
+        facts.get("bundle_sha256"),
+        *(several if isinstance(several, list) else []),
+    ]
+    return [one for one in named if isinstance(one, str) and _is_digest(one)]
+
+
+def _is_digest(text: str) -> bool:
     try:
-        return [line for line in file.read_text().splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{file} cannot be read as a checkpoint file"
-        raise InvalidInput(msg, field="checkpoint") from error
+        return len(bytes.fromhex(text)) == len(chain.GENESIS)
+    except ValueError:
+        return False
+
+
+def _database() -> psycopg.Connection[Any]:
+    connection.ensure_connection()
+    raw: psycopg.Connection[Any] = connection.connection
+    return raw
+
+
+def _parameters() -> dict[str, Any]:
+    """How a child connects: as this process does, with psycopg's own cursors."""
+    given = connection.get_connection_params()
+    ours = ("cursor_factory", "context", "prepare_threshold", "server_side_binding")
+    return {name: value for name, value in given.items() if name not in ours}

@@ -113,3 +113,21 @@ class AuditFilterForm(forms.Form):
             for name in ("event", "actor", "bypass_id", "since", "until")
             if self.data.get(name)
         ]
+
+
+class ReanchorForm(forms.Form):
+    """Why one admin wants the log to go on as it stands."""
+
+    reason = forms.CharField(
+        label="What happened, and why it is right to go on",
+        help_text="It stands in the log for good. Name the backup, or the incident.",
+        max_length=2000,
+        widget=forms.Textarea(attrs={"class": "form-control", "rows": 4}),
+        error_messages={"required": "Say why"},
+    )
+
+
+class ReanchorStepForm(forms.Form):
+    """Which proposal is confirmed or dropped."""
+
+    proposal = forms.IntegerField(min_value=1)

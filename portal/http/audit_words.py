@@ -54,6 +54,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     events.CHANNEL_CHANGED: "{actor} changed the channel {name}",
     events.EVIDENCE_EXPORTED: "{actor} exported evidence",
     events.LOG_SEALED: "The log was sealed at entry {size}",
+    events.LOG_REANCHORED: "{actor} re-anchored the log at entry {size}",
 }
 # What a fact is called on its page; the rest by its own name.
 _LABELS: Final[Mapping[str, str]] = {
@@ -77,6 +78,10 @@ _LABELS: Final[Mapping[str, str]] = {
     "at": "When",
     "head": "Hash of the last entry",
     "size": "Entries covered",
+    "root": "Root of the Merkle tree",
+    "proposed_by": "Proposed by",
+    "published_size": "Published before: entries covered",
+    "published_head": "Published before: hash of the last entry",
     "is_active": "In use",
     "id": "Account",
     "on_behalf_of": "On behalf of",

@@ -14,18 +14,14 @@ from django.db import Error as DatabaseTrouble
 from django.db import connection, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Q, QuerySet
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from breakglass import clock
-from breakglass.audit import events
 from breakglass.models import (
-    AuditEntry,
     BypassRequest,
-    ChainHead,
     Grant,
     Intent,
     Notification,
@@ -39,6 +35,7 @@ from breakglass.states import (
     PostMortemState,
     RequestState,
 )
+from portal.http import health_logs
 from portal.http.signing_health import signing
 
 logger: Final = logging.getLogger(__name__)
@@ -66,14 +63,16 @@ def readiness() -> dict[str, Check]:
     """
     Returns the state of every part. Never raises.
 
-    Only the database blocks: with signing or the broker away the portal still
-    decides, shows and records, so it must not be taken out of service.
+    Only the database blocks: with signing or the broker away, or a log in question,
+    the portal still decides, shows and tells, so it must not be taken out of service.
     """
     return {
         "database": _checked(_database, blocks=True),
         "schema": _checked(_schema, blocks=True),
         "signing": _checked(signing, blocks=False),
         "broker": _checked(_broker, blocks=False),
+        "log": _checked(health_logs.logs, blocks=False),
+        "checkpoints": _checked(health_logs.checkpoints, blocks=False),
     }
 
 
@@ -244,6 +243,7 @@ _COUNTS: Final[Mapping[str, tuple[str, Callable[[datetime], QuerySet[Any]]]]] = 
             state__in=(IntentState.COMMITTED, IntentState.SIGNED)
         ),
     ),
+    **health_logs.COUNTS,
 }
 
 
@@ -255,24 +255,9 @@ def _unsent_seconds(now: datetime) -> float:
     return max((now - at for at in since), default=timedelta()).total_seconds()
 
 
-def _log_entries(_now: datetime) -> float:
-    return float(ChainHead.objects.aggregate(total=Sum("seq"))["total"] or 0)
-
-
-def _log_unsealed(_now: datetime) -> float:
-    """Entries after the last seal, which is itself an entry: none on a quiet log."""
-    sealed = AuditEntry.objects.filter(
-        tenant=OuterRef("tenant"), event=events.LOG_SEALED
-    ).order_by("-seq")
-    last = Coalesce(Subquery(sealed.values("seq")[:1]), 0)
-    heads = ChainHead.objects.annotate(unsealed=F("seq") - last)
-    return float(heads.aggregate(total=Sum("unsealed"))["total"] or 0)
-
-
 _NUMBERS: Final[Mapping[str, tuple[str, Callable[[datetime], float]]]] = {
     "unsent_oldest_seconds": ("How long the oldest due one waits.", _unsent_seconds),
-    "log_entries": ("Entries in the logs of all tenants.", _log_entries),
-    "log_unsealed": ("Entries that no checkpoint covers yet.", _log_unsealed),
+    **health_logs.NUMBERS,
 }
 
 

@@ -8,8 +8,8 @@ from django.http import HttpRequest
 from guardian.shortcuts import get_perms
 
 from breakglass import clock
-from breakglass.models import Grant, Tenant, User
-from breakglass.queries import access, dashboard, inbox
+from breakglass.models import Grant, LogStanding, Tenant, User
+from breakglass.queries import access, dashboard, inbox, standing
 from portal.http import tenancy
 
 THEME_COOKIE: Final = "theme"
@@ -59,6 +59,21 @@ class Shell:
     def in_force(self) -> list[Grant]:
         """The bypasses in force in this person's tenants."""
         return list(dashboard.in_force(user=self._user))
+
+    @cached_property
+    def logs(self) -> list[LogStanding]:
+        """The logs of this person's tenants that are read-only or do not verify."""
+        return standing.troubled(tenants=self.tenants)
+
+    @property
+    def read_only(self) -> list[LogStanding]:
+        """Those that take no entries: the banner on every page."""
+        return [log for log in self.logs if log.read_only_at is not None]
+
+    @property
+    def findings(self) -> list[LogStanding]:
+        """Those that do not verify."""
+        return [log for log in self.logs if log.finding_at is not None]
 
     @property
     def section(self) -> str:

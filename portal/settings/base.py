@@ -9,6 +9,7 @@ import structlog
 import structlog.tracebacks
 from csp.constants import NONE, SELF
 
+from portal.settings import schedule
 from portal.settings.databases import database
 from portal.settings.env import env
 from portal.settings.place import *
@@ -215,26 +216,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_keepalive": True,
     "health_check_interval": 10,
 }
-SWEEPS: Final = {
-    "expire_grants": 1,
-    "revert_deploys": 2,
-    "open_postmortems": 2,
-    "resume_approvals": 3,
-    "sign_statements": 2,
-    "drain_outbox": 2,
-    "seal_logs": 5,
-    "lapse_requests": 10,
-    "remind_overdue": 60,
-    "refresh_trust": 600,
-}
-CELERY_BEAT_SCHEDULE = {
-    name: {
-        "task": f"breakglass.tasks.{name}",
-        "schedule": timedelta(seconds=seconds),
-        "options": {"expires": max(seconds, 2)},
-    }
-    for name, seconds in SWEEPS.items()
-}
+CELERY_BEAT_SCHEDULE = schedule.CELERY_BEAT_SCHEDULE
 
 # --- logs: one JSON object a line; never a token, a reason or a bundle ---------------
 LOG_LEVEL: str = env.str("BREAKGLASS_LOG_LEVEL", "INFO")

@@ -112,6 +112,7 @@ EVENTS: Final = {
     "person.merged": Look("merged two accounts", "merge", "wait"),
     "channel.changed": Look("changed a channel", "bell", "calm"),
     "evidence.exported": Look("exported evidence", "package", "calm"),
+    "log.reanchored": Look("re-anchored the log", "anchor", "wait"),
     "log.sealed": Look("sealed the log", "badge-check", "ok"),
 }
 

@@ -8,6 +8,7 @@ from breakglass import clock
 from breakglass.queries import access, dashboard, postmortems
 from portal.http import stepup
 from portal.http.htmx import PageRequest, render_live
+from portal.http.shell import Shell
 
 
 @require_GET
@@ -39,7 +40,7 @@ def index(request: PageRequest) -> HttpResponse:
         "dashboard/index.html",
         context,
         fragment="live",
-        state=_state(overview, context["overdue"], begun),
+        state=_state(overview, context["overdue"], begun, _logs(request)),
     )
 
 
@@ -47,6 +48,12 @@ def index(request: PageRequest) -> HttpResponse:
 def live(request: PageRequest) -> HttpResponse:
     """Answers with the red bar and the inbox's count, which every page polls."""
     return render(request, "parts/livebar.html", {"is_fragment": True})
+
+
+def _logs(request: PageRequest) -> list[object]:
+    """A log that turns red redraws the page."""
+    shell = Shell(request, request.user)
+    return [(log.pk, log.read_only_at, log.finding_at) for log in shell.logs]
 
 
 def _state(overview: dashboard.Overview, *more: object) -> tuple[object, ...]:

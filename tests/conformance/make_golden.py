@@ -47,6 +47,7 @@ SIGN_IN = {
     "amr": [],
     "acr": "",
 }
+TREE_ROOT = sha256(b"the root of the tree").hexdigest()
 GRANT_BUNDLE = sha256(b"the bundle of the grant").hexdigest()
 TEXT_DIGEST = sha256(b"the text of the post-mortem").hexdigest()
 ISSUER = "https://breakglass.internal/oidc"
@@ -264,7 +265,21 @@ ENTRIES = {
     ),
     # Reserved: nothing writes it yet, so its facts are not settled.
     events.EVIDENCE_EXPORTED: (PEER, {"size": 37}),
-    events.LOG_SEALED: (SCHEDULER, {"size": 37, "head": POLICY_DIGEST}),
+    events.LOG_SEALED: (
+        SCHEDULER,
+        {"size": 37, "head": POLICY_DIGEST, "root": TREE_ROOT},
+    ),
+    events.LOG_REANCHORED: (
+        PEER,
+        {
+            "reason": "Restored last night's backup after the disk failed.",
+            "proposed_by": ONCALL["name"],
+            "size": 38,
+            "head": POLICY_DIGEST,
+            "published_size": 41,
+            "published_head": DIGEST,
+        },
+    ),
 }
 _OF_A_BYPASS = ("request.", "grant.", "deploy.", "postmortem.", "gate.snapped_back")
 
@@ -360,6 +375,7 @@ def all_statements() -> dict[str, dict[str, object]]:
                 "slug": "acme",
                 "size": 37,
                 "head": head,
+                "root": TREE_ROOT,
                 "previous_size": 0,
                 "previous_head": "",
                 "sealed_at": CLOSED,

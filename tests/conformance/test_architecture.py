@@ -155,6 +155,7 @@ OTHER_CLOCKS = {
     "breakglass/signing/transport.py": "a deadline is a span of this process",
     "breakglass/signing/deadline.py": "a deadline is a span of this process",
     "breakglass/services/delivery.py": "a budget is a span of this process",
+    "breakglass/services/publishing.py": "a webhook's time is judged by its receiver",
 }
 
 

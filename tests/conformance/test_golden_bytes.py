@@ -103,7 +103,7 @@ def rows():
             body=vector["bytes"].encode(),
             prev_hash=bytes.fromhex(content["prev"]),
             entry_hash=bytes.fromhex(vector["hash"]),
-            at=make_golden.datetime.fromisoformat(content["at"]),
+            at=content["at"],
             event=content["event"],
             actor=content["actor"]["name"],
             bypass_id=content["bypass_id"],

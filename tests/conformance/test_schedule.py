@@ -3,9 +3,9 @@
 import pytest
 from django.conf import settings
 
-from breakglass import tasks
-from breakglass.models import AuditEntry, OutboxMessage
-from breakglass.services import signatures, sweeps
+from breakglass import clock, tasks
+from breakglass.models import AuditEntry, Checkpoint, LogStanding, OutboxMessage
+from breakglass.services import sealing, signatures, sweeps
 from portal.celery import app
 from tests import database, factories
 from tests.flows.services import steps
@@ -58,12 +58,41 @@ def busy(acme, people, gate, settings, tmp_path, monkeypatch):
     waiting = factories.request(acme, people.oncall, gate, impact="high")
     steps.commit(factories.intend(waiting, people.approver1), people.approver1)
     factories.request(acme, people.oncall, gate)
+    seal(acme)
+    damage(acme, tmp_path)
+    settings.CHECKPOINT_WEBHOOK_URL = "ftp://nowhere.example/"
     database.advance(3000)
     return acme
 
 
+def seal(acme):
+    """A checkpoint, signed here, for whoever publishes it."""
+    sealing.seal_due()
+    checkpoint = Checkpoint.objects.get(tenant=acme)
+    steps.sign_here(checkpoint.statement)
+    sealing.seal_due()
+    factories.gate(acme, "behind-the-seal")
+
+
+def damage(acme, folder):
+    """A file that ends with garbage, and a head that was never verified."""
+    with (folder / "acme.jsonl").open("a") as lines:
+        lines.write("garbage\n")
+    LogStanding.objects.create(
+        tenant=acme,
+        verified_size=1,
+        verified_hash=bytes(32),
+        verified_at=clock.db_now(),
+    )
+
+
 def traces():
-    return AuditEntry.objects.count(), OutboxMessage.objects.count()
+    return (
+        AuditEntry.objects.count(),
+        OutboxMessage.objects.count(),
+        LogStanding.objects.filter(full_verified_at__isnull=False).count(),
+        Checkpoint.objects.exclude(send_error="").count(),
+    )
 
 
 # What it changes is a file, not a row: tests/flows/instances holds it.

@@ -11,7 +11,9 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
+from breakglass.services import log_standings
 from portal.http import health
+from tests import factories
 from tests.conformance.api.gate_client import ask, call
 
 
@@ -57,7 +59,29 @@ def test_ready_says_how_each_part_is():
         "schema": {"state": "ok", "blocks": True, "detail": ""},
         "signing": {"state": "ok", "blocks": False, "detail": ""},
         "broker": {"state": "ok", "blocks": False, "detail": ""},
+        "log": {"state": "ok", "blocks": False, "detail": ""},
+        "checkpoints": {"state": "ok", "blocks": False, "detail": ""},
     }
+
+
+@pytest.mark.django_db
+def test_logs_in_question_turn_the_probe_red_without_a_name(acme, charlie):
+    globex = factories.tenant_of(charlie)
+    log_standings.make_read_only(tenant=acme, reason="A backup was restored.")
+    log_standings.note_finding(tenant=globex, seq=7, message="Entry 7 was altered.")
+
+    status, body = ready()
+
+    assert (status, body["ready"]) == (200, True)
+    assert body["log"] == {
+        "state": "failed",
+        "blocks": False,
+        "detail": "1 read-only, their gates enforce; 1 with a finding",
+    }
+    assert "acme" not in str(body)
+    found = metrics()
+    assert found["breakglass_logs_read_only",] == 1
+    assert found["breakglass_logs_with_findings",] == 1
 
 
 @pytest.mark.django_db

@@ -1,7 +1,6 @@
 """Generated histories: honest ones verify, no single change goes unseen."""
 
 import json
-from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,7 +64,7 @@ def test_any_flipped_bit_of_any_entry_is_found_there(history, data):
     body = bytearray(rows[index].body)
     place = data.draw(st.integers(0, len(body) - 1), label="byte")
     body[place] ^= 1 << data.draw(st.integers(0, 7), label="bit")
-    rows[index] = replace(rows[index], body=bytes(body))
+    rows[index] = rows[index]._replace(body=bytes(body))
 
     assert index + 1 in {seq for seq, _ in findings(rows)}
 
@@ -76,7 +75,7 @@ def test_any_other_order_is_found(length, data):
     order = data.draw(
         st.permutations(rows).filter(lambda moved: moved != rows), label="order"
     )
-    numbered = [replace(row, seq=seq) for seq, row in enumerate(order, start=1)]
+    numbered = [row._replace(seq=seq) for seq, row in enumerate(order, start=1)]
 
     assert findings(order)
     assert findings(numbered), "not even with fresh numbers"
@@ -122,7 +121,7 @@ def test_a_forger_who_hashes_everything_again_moves_the_head(history, data):
 @given(st.lists(st.binary(max_size=60), min_size=1, max_size=4))
 def test_no_bytes_at_all_crash_the_walk(bodies):
     rows = [
-        replace(row, body=raw, entry_hash=chain.entry_hash(raw))
+        row._replace(body=raw, entry_hash=chain.entry_hash(raw))
         for row, raw in zip(linked(len(bodies)), bodies, strict=True)
     ]
 
@@ -134,4 +133,4 @@ def test_no_json_at_all_crashes_the_walk(value):
     row = links.linked(1)[0]
     raw = chain.canonical(value)
 
-    assert findings([replace(row, body=raw, entry_hash=chain.entry_hash(raw))])
+    assert findings([row._replace(body=raw, entry_hash=chain.entry_hash(raw))])

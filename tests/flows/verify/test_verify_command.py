@@ -1,11 +1,16 @@
 """`manage.py verify`: what it prints, and how it ends."""
 
 import json
+from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 
+from breakglass.management.commands.verify import Bar
 from breakglass.models import AuditEntry
+from breakglass.services import grants, sealing
+from breakglass.services.verifying import entries
+from tests import database, factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -73,11 +78,14 @@ def test_machines_get_the_same_as_json(story, forge, capsys):
     assert (good_code, bad_code) == (0, 1)
     assert list(good) == [
         "ok",
+        "since",
         "entries",
         "bundles",
         "checkpoints",
+        "first_bad",
         "findings",
         "unproven",
+        "limits",
     ]
     assert (good["ok"], good["bundles"], good["checkpoints"]) == (True, 5, 1)
     assert (good["findings"], len(good["unproven"])) == ([], 1)
@@ -161,3 +169,99 @@ def test_without_trust_the_command_says_what_to_run(story, settings, tmp_path):
 
     assert code == 1
     assert "authority init" in said
+
+
+def test_the_embedded_authoritys_limits_are_said(story, capsys, settings):
+    _, said = verified(capsys, "acme")
+    assert "By design: the signatures are by the embedded authority" in said
+
+    settings.AUTHORITY_DIR = "/somewhere/else"
+    _, said = verified(capsys, "acme")
+    assert "By design" not in said
+
+
+def test_statements_that_wait_for_their_signature_are_said(
+    story, capsys, no_signing_service
+):
+    factories.gate(story.tenant, "another")
+    database.advance(61)
+    sealing.seal_due()
+
+    code, said = verified(capsys, "acme")
+
+    assert code == 0
+    assert "Not proven: 1 statement waits for the portal's signature." in said
+
+
+def test_it_goes_on_from_the_last_verified_head_and_full_means_full(story, capsys):
+    first, _ = verified(capsys, "acme", "--record")
+    factories.gate(story.tenant, "another")
+    total = AuditEntry.objects.filter(tenant=story.tenant).count()
+
+    _, said = verified(capsys, "acme")
+    _, whole = verified(capsys, "acme", "--full")
+
+    assert first == 0
+    assert f"Incremental: from entry {total};" in said
+    assert "1 entries, 0 signed statements" in said
+    assert "Full: from the first entry." in whole
+    assert f"{total} entries, 5 signed statements" in whole
+
+
+def test_a_verified_head_that_was_replaced_is_found_incrementally(story, forge, capsys):
+    verified(capsys, "acme", "--record")
+    total = AuditEntry.objects.filter(tenant=story.tenant).count()
+    forge(
+        "UPDATE breakglass_auditentry SET entry_hash = sha256('x') "
+        "WHERE tenant_id = %s AND seq = %s",
+        [story.tenant.pk, total],
+    )
+
+    code, said = verified(capsys, "acme")
+
+    assert code == 1
+    assert f"First bad entry: {total}." in said
+    assert "is another one than was verified before" in said
+
+
+def test_a_revoked_grant_made_active_again_is_found_incrementally(
+    story, forge, people, capsys
+):
+    """The row says active and the log says revoked: the newest check sees it."""
+    grants.revoke(
+        tenant=story.tenant,
+        bypass_id=story.first.bypass_id,
+        person=people.oncall,
+        reason="A false alarm.",
+    )
+    verified(capsys, "acme", "--record")
+    forge("UPDATE breakglass_grant SET state = 'active', closed_at = NULL")
+    factories.gate(story.tenant, "another")
+
+    code, said = verified(capsys, "acme")
+
+    assert code == 1
+    assert f"the grant of {story.first.bypass_id} is active" in said
+
+
+def test_two_processes_find_what_one_finds(story, forge, capsys, monkeypatch):
+    monkeypatch.setattr(entries, "PIECE", 3)
+    tamper(forge, story.tenant, 7)
+
+    alone = verified(capsys, "acme", "--processes", "1")
+    shared = verified(capsys, "acme", "--processes", "2")
+
+    assert alone == shared
+    assert "Entry 7 has columns" in alone[1]
+
+
+def test_the_bar_fills_and_says_what_it_counts():
+    out = StringIO()
+    bar = Bar(out)
+
+    for done in range(0, 201, 50):
+        bar("entries", done, 200)
+
+    last = out.getvalue().split("\r")[-1]
+    assert last == f"entries  [{'#' * 30}] 100 %\n"
+    assert out.getvalue().count("\r") == 5

@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 
 from breakglass import clock
-from breakglass.audit import verify
+from breakglass.audit import chain, verify
 from breakglass.audit.verify import Report, StoredEntry
 from breakglass.models import (
     Approval,
@@ -49,7 +49,7 @@ def chain_is_whole(machine):
             body=bytes(row.body),
             prev_hash=bytes(row.prev_hash),
             entry_hash=bytes(row.entry_hash),
-            at=row.at,
+            at=chain.timestamp(row.at),
             event=row.event,
             actor=row.actor,
             bypass_id=row.bypass_id,

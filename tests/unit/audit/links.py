@@ -1,7 +1,6 @@
 """A chain made of the pure parts, as rows would hold it, for walking and breaking."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from breakglass.audit import chain, verify
@@ -36,7 +35,7 @@ def stored(content, prev):
         body=raw,
         prev_hash=prev,
         entry_hash=chain.entry_hash(raw),
-        at=datetime.fromisoformat(content["at"]),
+        at=content["at"],
         event=content["event"],
         actor=content["actor"]["name"],
         bypass_id=content["bypass_id"],
@@ -69,7 +68,7 @@ def rewritten(row, prev=None, **fields):
 
 def altered(rows, index, **columns):
     """The rows with some columns of one changed and nothing else."""
-    return [*rows[:index], replace(rows[index], **columns), *rows[index + 1 :]]
+    return [*rows[:index], rows[index]._replace(**columns), *rows[index + 1 :]]
 
 
 def findings(rows, tenant_id=TENANT):

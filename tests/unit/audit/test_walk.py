@@ -1,7 +1,6 @@
 """Walking a chain: each way to tamper with it is found, an honest one is not."""
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -53,7 +52,7 @@ def test_a_flipped_bit_is_named_once_at_its_entry(index):
         {"event": "request.rejected"},
         {"actor": "mallory@acme.example"},
         {"bypass_id": "BG-000000"},
-        {"at": links.START + timedelta(hours=1)},
+        {"at": chain.timestamp(links.START + timedelta(hours=1))},
     ],
 )
 def test_a_column_that_says_something_else_is_found(column):
@@ -82,7 +81,7 @@ def test_a_cut_off_end_is_not_found_by_the_chain_alone():
 
 def test_two_swapped_entries_are_found():
     rows = linked(5)
-    rows[1], rows[2] = replace(rows[2], seq=2), replace(rows[1], seq=3)
+    rows[1], rows[2] = rows[2]._replace(seq=2), rows[1]._replace(seq=3)
 
     found = findings(rows)
 
@@ -132,7 +131,7 @@ def test_bytes_that_say_the_same_in_another_spelling_are_found(respell):
     row = linked(1)[0]
     raw = respell(row.body)
 
-    found = findings([replace(row, body=raw, entry_hash=chain.entry_hash(raw))])
+    found = findings([row._replace(body=raw, entry_hash=chain.entry_hash(raw))])
 
     assert (1, "holds bytes that are not canonical") in found
 
@@ -141,7 +140,7 @@ def test_bytes_that_say_the_same_in_another_spelling_are_found(respell):
 def test_bytes_that_are_no_entry_never_crash_the_walk(raw):
     row = linked(1)[0]
 
-    found = findings([replace(row, body=raw, entry_hash=chain.entry_hash(raw))])
+    found = findings([row._replace(body=raw, entry_hash=chain.entry_hash(raw))])
 
     assert found
     assert found[0][0] == 1
@@ -156,7 +155,7 @@ def test_fields_of_another_shape_are_a_finding_and_no_crash(field):
     row = linked(1)[0]
     raw = chain.canonical({**json.loads(row.body), **field})
 
-    found = findings([replace(row, body=raw, entry_hash=chain.entry_hash(raw))])
+    found = findings([row._replace(body=raw, entry_hash=chain.entry_hash(raw))])
 
     assert found
 

@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
-from breakglass.authority import merkle
-from breakglass.authority.merkle import leaf_hash, node_hash
+from breakglass import merkle
+from breakglass.merkle import leaf_hash, node_hash
 
 SIZE = 200
 

@@ -68,7 +68,7 @@ def grow(size: int, peak_hashes: Sequence[bytes], entry_hash: bytes) -> Growth:
         nodes[level, index] = current
     return Growth(
         nodes=nodes,
-        root=_fold([*remaining, current]),
+        root=fold([*remaining, current]),
         proof=list(reversed(peak_hashes)),
     )
 
@@ -121,8 +121,8 @@ def _split(length: int) -> int:
     return 1 << ((length - 1).bit_length() - 1)
 
 
-def _fold(hashes: Sequence[bytes]) -> bytes:
-    """Joins perfect subtrees, left to right, into the hash over all of them."""
+def fold(hashes: Sequence[bytes]) -> bytes:
+    """Returns the hash over perfect subtrees, given left to right; at least one."""
     *rest, current = hashes
     for left in reversed(rest):
         current = node_hash(left, current)
@@ -133,4 +133,4 @@ def _span_hashes(read: NodeReader, spans: Sequence[Span]) -> list[bytes]:
     """Hashes every span after a single read of all nodes involved."""
     keys = [peaks(first, last) for first, last in spans]
     nodes = read([key for group in keys for key in group])
-    return [_fold([nodes[key] for key in group]) for group in keys]
+    return [fold([nodes[key] for key in group]) for group in keys]

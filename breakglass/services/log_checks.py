@@ -1,0 +1,129 @@
+"""Verify the logs in the background: what is new all the time, everything nightly."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from django.db import connection
+
+from breakglass import clock
+from breakglass.audit.walk import Report
+from breakglass.errors import InvalidInput, SigningFailed
+from breakglass.models import LogStanding, Tenant
+from breakglass.queries import audit, standing
+from breakglass.services import log_standings, publishing
+from breakglass.services.verification import verify_tenant
+
+logger = logging.getLogger(__name__)
+
+FULL_EVERY: Final = timedelta(hours=23, minutes=45)
+"""Less than a day, so that the sweep that comes a little early still runs."""
+
+AGAIN_AFTER: Final = timedelta(hours=1)
+"""A log with a finding is looked at sooner: somebody may have mended it."""
+
+_LOCK: Final = 0x6C6F67  # "log", the first half of the advisory lock's name
+
+
+def check_new() -> int:
+    """
+    Verifies what each log gained since its last verified head; counts the findings.
+
+    A log with a finding is left to the full check, which alone can end it: everything
+    behind a break would be told again.
+    """
+    return sum(_check_new(tenant) for tenant in Tenant.objects.order_by("pk"))
+
+
+def check_whole() -> int:
+    """
+    Verifies each log from its first entry, once a night; counts the findings.
+
+    Whoever comes while another does it walks on to the next log: a log of millions of
+    entries takes longer than a broker waits before it hands the task out again.
+    """
+    return sum(_check_whole(tenant) for tenant in Tenant.objects.order_by("pk"))
+
+
+def remember(*, tenant: Tenant, report: Report) -> bool:
+    """Writes down what a check came to; returns whether it found something new."""
+    worst, full = report.first_bad, report.since == 0
+    if worst is None:
+        log_standings.note_verified(
+            tenant=tenant, size=report.size, head=report.head, full=full
+        )
+        return False
+    if full:
+        log_standings.note_looked(tenant=tenant)
+    return log_standings.note_finding(tenant=tenant, seq=worst.seq, message=str(worst))
+
+
+def _check_new(tenant: Tenant) -> bool:
+    known = standing.of(tenant=tenant)
+    if known is not None and (known.finding_at is not None or _is_quiet(tenant, known)):
+        return False
+    try:
+        report = verify_tenant(tenant=tenant, since=known)
+    except SigningFailed as error:
+        logger.warning("log_check.cannot_tell", extra={"stage": error.stage})
+        return False
+    return remember(tenant=tenant, report=report)
+
+
+def _is_quiet(tenant: Tenant, known: LogStanding) -> bool:
+    """A log that did not grow, and still ends with what was verified."""
+    head = audit.head(tenant=tenant)
+    return head is not None and (head.seq, bytes(head.entry_hash)) == (
+        known.verified_size,
+        bytes(known.verified_hash),
+    )
+
+
+def _check_whole(tenant: Tenant) -> bool:
+    if not _is_due(tenant):
+        return False
+    with _alone(tenant) as is_alone:
+        if not is_alone or not _is_due(tenant):
+            return False
+        file = publishing.file_of(tenant)
+        try:
+            report = _verified(tenant, file=file if file.exists() else None)
+        except SigningFailed as error:
+            logger.warning("log_check.cannot_tell", extra={"stage": error.stage})
+            return False
+        return remember(tenant=tenant, report=report)
+
+
+def _verified(tenant: Tenant, *, file: Path | None) -> Report:
+    """A file that cannot be read is the guard's finding; the log is verified anyway."""
+    try:
+        return verify_tenant(tenant=tenant, checkpoint_file=file)
+    except InvalidInput:
+        report = verify_tenant(tenant=tenant)
+        report.add(0, "has published checkpoints that cannot be read")
+        return report
+
+
+def _is_due(tenant: Tenant) -> bool:
+    known = standing.of(tenant=tenant)
+    if known is None or known.full_verified_at is None:
+        return True
+    wait = FULL_EVERY if known.finding_at is None else AGAIN_AFTER
+    return clock.db_now() - known.full_verified_at >= wait
+
+
+@contextmanager
+def _alone(tenant: Tenant) -> Iterator[bool]:
+    """Holds a lock of the session: the check is longer than any transaction may be."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK, tenant.pk])
+        (won,) = cursor.fetchone()
+    try:
+        yield won
+    finally:
+        if won:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK, tenant.pk])

@@ -1,0 +1,1 @@
+"""The parts of verification.py: reading entries and bundles, and comparing rows."""

@@ -1,0 +1,29 @@
+"""How often the clock wakes each sweep, in seconds."""
+
+from datetime import timedelta
+from typing import Final
+
+SWEEPS: Final = {
+    "expire_grants": 1,
+    "revert_deploys": 2,
+    "open_postmortems": 2,
+    "resume_approvals": 3,
+    "sign_statements": 2,
+    "drain_outbox": 2,
+    "seal_logs": 5,
+    "lapse_requests": 10,
+    "remind_overdue": 60,
+    "refresh_trust": 600,
+    "send_checkpoints": 15,
+    "guard_logs": 30,
+    "check_logs": 60,
+    "check_logs_fully": 900,  # looks often; each log is verified whole once a day
+}
+CELERY_BEAT_SCHEDULE: Final = {
+    name: {
+        "task": f"breakglass.tasks.{name}",
+        "schedule": timedelta(seconds=seconds),
+        "options": {"expires": max(seconds, 2)},
+    }
+    for name, seconds in SWEEPS.items()
+}
