@@ -6,7 +6,8 @@ import time
 import psycopg
 import pytest
 
-from breakglass.authority import merkle, rotation
+from breakglass import merkle
+from breakglass.authority import rotation
 from breakglass.authority.errors import InstallationTrouble
 from breakglass.authority.installation import open_installation
 from breakglass.authority.notary import Notary, genesis
