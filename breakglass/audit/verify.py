@@ -14,7 +14,9 @@ from typing import Any, Final
 
 from breakglass.audit.chain import GENESIS, TYPE, canonical, entry_hash, timestamp
 
-BundleCheck = Callable[[bytes, bytes, str], None]
+BundleCheck = Callable[["StoredBundle"], None]
+_INSTANCE: Final = "instance"
+_FALLBACK_SIGNS: Final = frozenset({"approval", "grant"})
 _SHAPE: Final[dict[str, type]] = {
     "type": str,
     "tenant": dict,
@@ -44,13 +46,19 @@ class StoredEntry:
 
 @dataclass(frozen=True, slots=True)
 class StoredBundle:
-    """One bundle as the database holds it, and the statement it must sign."""
+    """
+    One bundle as the database holds it, and the statement it must sign.
+
+    `signed_by` says under which trust root: the instance's, or one of the outage
+    fallback, which is good for approvals and grants of that fallback alone.
+    """
 
     raw: bytes
     statement: bytes
     identity: str
     kind: str
     subject_sha256: str
+    signed_by: str = _INSTANCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +144,14 @@ def check_bundles(
     for bundle in bundles:
         report.bundles += 1
         try:
-            verify(bundle.raw, bundle.statement, bundle.identity)
+            verify(bundle)
             subject = json.loads(bundle.statement)["subject"][0]["digest"]["sha256"]
         # Whatever a damaged bundle makes the library raise, the finding is the same.
         except Exception as error:  # noqa: BLE001 - a finding, whatever it is
             _add(report, 0, f"a {bundle.kind} bundle of {bundle.identity}: {error}")
+            continue
+        if bundle.signed_by != _INSTANCE and bundle.kind not in _FALLBACK_SIGNS:
+            _add(report, 0, f"a {bundle.kind} bundle is signed by {bundle.signed_by}")
             continue
         if subject != bundle.subject_sha256:
             _add(report, 0, f"a {bundle.kind} bundle signs another subject than stored")
@@ -162,8 +173,17 @@ def check_evidence(
             _add(report, checked.seq, "was signed by somebody else than its actor")
         elif bundle.subject_sha256 != facts.get("digest"):
             _add(report, checked.seq, "was signed over another request")
-    elif event == "grant.issued" and not _has_quorum(facts, held):
-        _add(report, checked.seq, "is a grant without its quorum of signatures")
+        elif bundle.signed_by != facts.get("signed_by", _INSTANCE):
+            _add(report, checked.seq, "says another origin than its signature has")
+    elif event == "grant.issued":
+        if not _has_quorum(facts, held):
+            _add(report, checked.seq, "is a grant without its quorum of signatures")
+        elif not _says_its_assurance(facts, held):
+            _add(report, checked.seq, "hides that its approvals are of the fallback")
+    elif event == "grant.countersigned":
+        bundle = held.get(str(facts.get("bundle_sha256")))
+        if bundle is None or bundle.kind != "counter":
+            _add(report, checked.seq, "names a countersignature that does not verify")
 
 
 def _has_quorum(facts: dict[str, Any], held: dict[str, StoredBundle]) -> bool:
@@ -178,6 +198,14 @@ def _has_quorum(facts: dict[str, Any], held: dict[str, StoredBundle]) -> bool:
         if bundle.kind == "approval" and bundle.subject_sha256 == facts.get("digest")
     }
     return len(people) >= quorum
+
+
+def _says_its_assurance(facts: dict[str, Any], held: dict[str, StoredBundle]) -> bool:
+    """A grant that stands on one signature of the fallback is one of the fallback."""
+    origins = {
+        held[name].signed_by for name in facts["approval_bundles"] if name in held
+    }
+    return origins <= {_INSTANCE} or facts.get("assurance") == "offline_quorum"
 
 
 def check_anchors(

@@ -40,10 +40,8 @@ def waiting_for(*, user: User, now: datetime) -> list[InboxRow]:
         if not groups or not person.human or not person.active:
             continue
         reached = approvers.quorum(bypass=bypass)
-        needed = approvers.needs(
-            tenant=bypass.tenant,
-            requirements=reached.missing,
-            without=[bypass.requester_id],
+        needed = approvers.still_needed(
+            bypass=bypass, reached=reached, without=[bypass.requester_id]
         )
         rows.append(
             InboxRow(

@@ -1,13 +1,16 @@
 """
 Fulfil intents: sign the committed bytes, verify the bundle, store it.
 
-The network is only ever touched with no transaction open. A crash between the
-steps leaves a committed intent, which the next call takes up again.
+The instance is asked first, always; where it is down and the tier allows it, the same
+bytes are signed by the fallback at once. The network is only ever touched with no
+transaction open. A crash between the steps leaves a committed intent, which the next
+call takes up again.
 """
 
 import json
 import logging
 import random
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
@@ -21,7 +24,8 @@ from breakglass.audit import events, ledger
 from breakglass.errors import SigningFailed
 from breakglass.models import Bundle, Intent
 from breakglass.models.signing import IntentKind
-from breakglass.signing import SignedBundle, SignerIdentity
+from breakglass.services import countersigning, standing_in
+from breakglass.signing import SignedBundle, SignerIdentity, fallback
 from breakglass.signing.keyless import signer_from_settings, verifier_from_settings
 from breakglass.states import INTENT_MOVES, IntentState, require_move
 
@@ -50,8 +54,9 @@ def fulfil(*, intent: Intent) -> Bundle:
     stored = Bundle.objects.filter(intent=intent).first()
     if stored is not None:
         return stored
+    stands_in = standing_in.allowed(intent=intent) and bool(fallback.fallback_signers())
     try:
-        signed = _sign(intent)
+        signed = _signed(intent, stands_in=stands_in)
     except SigningFailed as error:
         _postpone(intent=intent, error=error)
         raise
@@ -59,14 +64,21 @@ def fulfil(*, intent: Intent) -> Bundle:
 
 
 def sign_due(*, limit: int = 50) -> int:
-    """Signs the portal's own statements that wait; returns how many it signed."""
+    """
+    Signs the portal's own statements that wait; returns how many it signed.
+
+    Takes up those as well that a crash left signed and not recorded. While the service
+    is down only what the fallback may sign is tried; the rest waits for a later sweep.
+    """
     due = Intent.objects.filter(
-        state=IntentState.COMMITTED,
+        state__in=(IntentState.COMMITTED, IntentState.SIGNED),
         kind__in=PORTALS_OWN,
         next_try_at__lte=clock.db_now(),
     ).order_by("pk")[:limit]
-    done = 0
+    done, is_down = 0, False
     for intent in due.select_related("tenant"):
+        if is_down and not standing_in.allowed(intent=intent):
+            continue
         try:
             bundle = fulfil(intent=intent)
         except SigningFailed as error:
@@ -74,12 +86,46 @@ def sign_due(*, limit: int = 50) -> int:
                 "statement.unsigned",
                 extra={"kind": intent.kind, "stage": error.stage},
             )
-            break  # the service is down: the rest waits for the next sweep
+            is_down = True
+            continue
         done += _record(intent=intent, bundle=bundle)
     return done
 
 
-def _sign(intent: Intent) -> SignedBundle:
+def _signed(intent: Intent, *, stands_in: bool) -> SignedBundle:
+    """
+    Asks the instance, and the fallback where it is down and something stands in.
+
+    The instance then gets a shorter time, so that both fit into one deadline. What it
+    refuses stays refused: only an outage is stood in for.
+    """
+    if not stands_in:
+        return _sign(intent)
+    try:
+        return _sign(intent, within=fallback.INSTANCE_DEADLINE)
+    except SigningFailed as error:
+        if not fallback.is_outage(error):
+            raise
+        logger.warning(
+            "signing.fallback", extra={"kind": intent.kind, "stage": error.stage}
+        )
+    return fallback.sign(statement=bytes(intent.statement), identity=_identity(intent))
+
+
+def _sign(intent: Intent, *, within: timedelta | None = None) -> SignedBundle:
+    identity = _identity(intent)
+    statement = bytes(intent.statement)
+    signer = signer_from_settings()
+    if within is not None:
+        signer = replace(signer, deadline=min(signer.deadline, within))
+    raw = signer.sign(statement=statement, identity=identity)
+    return verifier_from_settings().verify(
+        bundle=raw, statement=statement, email=identity.email
+    )
+
+
+def _identity(intent: Intent) -> SignerIdentity:
+    """Returns in whose name an intent is signed, and that its bytes say so too."""
     if intent.signer is None:
         identity = SignerIdentity(
             subject=settings.SIGNING_WORKLOAD, email=settings.SIGNING_WORKLOAD
@@ -88,12 +134,8 @@ def _sign(intent: Intent) -> SignedBundle:
         identity = SignerIdentity(
             subject=str(intent.signer.public_id), email=intent.signer.email
         )
-    statement = bytes(intent.statement)
-    _require_named(statement=statement, identity=identity, intent=intent)
-    raw = signer_from_settings().sign(statement=statement, identity=identity)
-    return verifier_from_settings().verify(
-        bundle=raw, statement=statement, email=identity.email
-    )
+    _require_named(statement=bytes(intent.statement), identity=identity, intent=intent)
+    return identity
 
 
 def _require_named(
@@ -118,6 +160,7 @@ def _store(*, intent: Intent, signed: SignedBundle) -> Bundle:
                 sha256=sha256(signed.raw).digest(),
                 identity=signed.identity,
                 issuer=signed.issuer,
+                signed_by=signed.signed_by,
                 log_index=signed.log_index,
                 integrated_at=signed.integrated_at,
                 verified_at=clock.db_now(),
@@ -160,7 +203,9 @@ def _record(*, intent: Intent, bundle: Bundle) -> bool:
         return False
     locked.state = IntentState.RECORDED
     locked.save(update_fields=["state"])
-    if locked.kind == IntentKind.GRANT:
+    if locked.kind == IntentKind.COUNTERSIGNATURE:
+        countersigning.record(intent=locked, bundle=bundle)
+    elif locked.kind == IntentKind.GRANT:
         ledger.append(
             tenant=locked.tenant,
             event=events.GRANT_SIGNED,

@@ -27,8 +27,9 @@ from breakglass.models import (
     Tenant,
 )
 from breakglass.models.signing import IntentKind
+from breakglass.signing import Verifier, fallback
 from breakglass.signing.keyless import verifier_from_settings
-from breakglass.states import GrantState
+from breakglass.states import GrantState, SignedBy
 
 
 @dataclass(slots=True)
@@ -83,10 +84,14 @@ def verify_tenant(*, tenant: Tenant, checkpoint_file: Path | None = None) -> Rep
 
 
 def _bundle_check() -> verify.BundleCheck:
-    verifier = verifier_from_settings()
+    verifiers: dict[str, Verifier] = {SignedBy.INSTANCE.value: verifier_from_settings()}
 
-    def check(raw: bytes, statement: bytes, identity: str) -> None:
-        verifier.verify(bundle=raw, statement=statement, email=identity)
+    def check(stored: StoredBundle) -> None:
+        if stored.signed_by not in verifiers:
+            verifiers[stored.signed_by] = fallback.verifier_for(stored.signed_by)
+        verifiers[stored.signed_by].verify(
+            bundle=stored.raw, statement=stored.statement, email=stored.identity
+        )
 
     return check
 
@@ -116,6 +121,7 @@ def _bundles(tenant: Tenant) -> Iterator[StoredBundle]:
             identity=row.identity,
             kind=row.intent.kind,
             subject_sha256=_subject(row.intent),
+            signed_by=row.signed_by,
         )
 
 
@@ -124,6 +130,10 @@ def _subject(intent: Intent) -> str:
     if intent.kind == IntentKind.CHECKPOINT:
         sealed = getattr(intent, "checkpoint", None)  # a missing row raises otherwise
         return bytes(sealed.head_hash).hex() if sealed is not None else ""
+    if intent.kind == IntentKind.COUNTERSIGNATURE:
+        grant = Grant.objects.filter(request=intent.request).first()
+        bundle = Bundle.objects.filter(intent=grant.statement_id if grant else 0)
+        return "".join(bytes(one.sha256).hex() for one in bundle)
     return sha256(bytes(intent.request.body)).hexdigest() if intent.request else ""
 
 
@@ -183,6 +193,7 @@ def _terms(grant: Grant) -> dict[str, Any]:
         "quorum": grant.quorum,
         "max_deploys": grant.max_deploys,
         "digest_required": grant.digest_required,
+        "assurance": grant.assurance,
         "starts_at": timestamp(grant.starts_at),
         "expires_at": timestamp(grant.expires_at),
     }

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from breakglass.states import SignedBy
+
 
 @dataclass(frozen=True, slots=True)
 class SignerIdentity:
@@ -20,14 +22,20 @@ class SignerIdentity:
 
 @dataclass(frozen=True, slots=True)
 class SignedBundle:
-    """A bundle that verified: its exact bytes, and what they prove."""
+    """
+    A bundle that verified: its exact bytes, and what they prove.
+
+    The sealed key has no log: its `log_index` is None, and `integrated_at` is what the
+    portal's own clock said.
+    """
 
     raw: bytes
     payload: bytes
     identity: str
     issuer: str
-    log_index: int
+    log_index: int | None
     integrated_at: datetime
+    signed_by: SignedBy = SignedBy.INSTANCE
 
 
 class Signer(Protocol):

@@ -55,6 +55,11 @@ PORTAL_KEY: str = env.str(
 SIGNING_DEADLINE: Final = timedelta(
     seconds=env.int("BREAKGLASS_SIGNING_DEADLINE_SECONDS", 10)
 )
+SIGNING_INSTANCE: str = env.str("BREAKGLASS_SIGNING_INSTANCE", "embedded")
+SEALED_KEY: str = env.str(
+    "BREAKGLASS_SEALED_KEY", str(Path(AUTHORITY_DIR) / "sealed_key.pem")
+)
+SEALED_KEY_PASSPHRASE: str = env.str("BREAKGLASS_SEALED_KEY_PASSPHRASE", "")
 CHECKPOINT_DIR: str = env.str("BREAKGLASS_CHECKPOINT_DIR", str(VAR_DIR / "checkpoints"))
 
 # --- rules of the product that a platform may set ------------------------------------
@@ -241,6 +246,7 @@ SWEEPS: Final = {
     "open_postmortems": 2,
     "resume_approvals": 3,
     "sign_statements": 2,
+    "countersign_grants": 10,
     "drain_outbox": 2,
     "seal_logs": 5,
     "lapse_requests": 10,

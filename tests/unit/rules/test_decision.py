@@ -37,6 +37,7 @@ def test_a_grant_in_force_lets_a_new_deploy_through():
         bypass_id="BG-7Q4MZK",
         expires_at=NOON + HOUR,
         seconds_left=50 * 60,
+        assurance="sigstore",
         admits=True,
     )
 
@@ -195,6 +196,7 @@ def test_the_codes_are_the_ones_that_gates_rely_on():
         "grant_in_force",
         "deploy_limit_reached",
         "digest_required",
+        "assurance_too_low",
         "expired",
         "revoked",
         "ended",
