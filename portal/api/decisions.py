@@ -26,7 +26,7 @@ def _decide(request: HttpRequest) -> DecisionAnswer:
         question=Question(
             scope=scope,
             deploy_id=asked.deploy_id,
-            requires_sigstore=asked.require_assurance == Assurance.SIGSTORE,
+            requires_sigstore=asked.require_assurance == "sigstore",
         ),
         actor=asked.actor,
         dry_run=asked.dry_run,
