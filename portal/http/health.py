@@ -29,18 +29,24 @@ from breakglass.models import (
     AuditEntry,
     BypassRequest,
     ChainHead,
+    Countersignature,
     Grant,
     Intent,
     Notification,
     OutboxMessage,
+    Policy,
     PostMortem,
+    Tier,
 )
+from breakglass.signing import fallback
 from breakglass.states import (
     DeliveryState,
     GrantState,
     IntentState,
+    PolicyState,
     PostMortemState,
     RequestState,
+    SigningOutage,
 )
 
 logger: Final = logging.getLogger(__name__)
@@ -127,6 +133,41 @@ def _newest() -> tuple[tuple[str, str], ...]:
 
 
 def _signing() -> str:
+    """Complains about the instance, and says what that means for approvals."""
+    try:
+        trouble = _instance()
+    except (OSError, ValueError) as exc:  # refused, silent, garbage, no trust config
+        logger.warning("health.failed", extra={"check": "signing"}, exc_info=exc)
+        trouble = "does not answer"
+    stand_ins = [str(one.signed_by.label) for one in fallback.fallback_signers()]
+    if trouble and stand_ins:
+        who = " or ".join(stand_ins)
+        return f"{trouble}: {who} stands in where the tier allows it"
+    if trouble:
+        return f"{trouble}: no fallback is configured, so approvals wait"
+    if not stand_ins and _some_tier_expects_a_fallback():
+        return "answers, but a tier allows a fallback and none is configured"
+    return ""
+
+
+def _some_tier_expects_a_fallback() -> bool:
+    """Not without a database, which has a check of its own that says so."""
+    newest = (
+        Policy.objects.filter(tenant=OuterRef("policy__tenant"))
+        .filter(state=PolicyState.PUBLISHED)
+        .order_by("-version")
+    )
+    tiers = Tier.objects.filter(
+        policy=Subquery(newest.values("pk")[:1]),
+        signing_outage=SigningOutage.OFFLINE_QUORUM,
+    )
+    try:
+        return tiers.exists()
+    except DatabaseTrouble:
+        return False
+
+
+def _instance() -> str:
     path = Path(settings.TRUST_CONFIG)
     with path.open("rb") as file:
         trust = json.loads(file.read(_TRUST_CONFIG_MAX))
@@ -254,6 +295,14 @@ _COUNTS: Final[Mapping[str, tuple[str, Callable[[datetime], QuerySet[Any]]]]] = 
     "messages_failed": (
         "Messages to people given up.",
         lambda _now: Notification.objects.filter(state=DeliveryState.FAILED),
+    ),
+    "countersignatures_waiting": (
+        "Grants of the outage fallback that the instance has not countersigned.",
+        lambda _now: Countersignature.objects.filter(signed_at__isnull=True),
+    ),
+    "grants_unverified": (
+        "Grants of the outage fallback that were not countersigned in time.",
+        lambda _now: Countersignature.objects.filter(flagged_at__isnull=False),
     ),
     "intents_waiting": (
         "Statements that wait for their signature.",

@@ -9,7 +9,8 @@ from guardian.shortcuts import get_perms
 
 from breakglass import clock
 from breakglass.models import Grant, Tenant, User
-from breakglass.queries import access, dashboard, inbox
+from breakglass.queries import access, dashboard, inbox, outage
+from breakglass.queries.outage import Waiting
 from portal.http import tenancy
 
 THEME_COOKIE: Final = "theme"
@@ -59,6 +60,16 @@ class Shell:
     def in_force(self) -> list[Grant]:
         """The bypasses in force in this person's tenants."""
         return list(dashboard.in_force(user=self._user))
+
+    @cached_property
+    def fallback(self) -> list[Waiting]:
+        """The current tenant's bypasses of the outage fallback that are not settled."""
+        return outage.loud(tenants=[self.tenant]) if self.tenant else []
+
+    @property
+    def fallback_unverified(self) -> int:
+        """How many of those are unverified for ever."""
+        return sum(one.is_unverified for one in self.fallback)
 
     @property
     def section(self) -> str:

@@ -24,7 +24,7 @@ from breakglass.models.signing import IntentKind
 from breakglass.rules.evidence import Proof
 from breakglass.services import approvals
 from breakglass.services.counting import Outcome
-from breakglass.states import IntentState
+from breakglass.states import IntentState, SignedBy
 from portal.http import accounts
 from portal.http.errors import sentence
 from portal.http.htmx import PageRequest, go
@@ -64,7 +64,8 @@ def sign(
         messages.error(
             request,
             "the signing service did not answer. Nothing was granted, and your "
-            "decision is kept: it is retried by itself.",
+            "decision is kept: it is retried by itself. The request's page says "
+            "whether a passkey would let it go on.",
         )
     except BreakglassError as error:
         messages.error(request, f"nothing was recorded. {sentence(error)}")
@@ -98,6 +99,11 @@ def unfinished(user: User) -> list[Intent]:
 def _words(outcome: Outcome, person: User) -> str:
     bypass = outcome.approval.request
     said = f"{bypass.bypass_id} approved and signed as {person.email}."
+    if outcome.approval.bundle.signed_by != SignedBy.INSTANCE:
+        said = (
+            f"{bypass.bypass_id} approved for {person.email}. The signing service is "
+            "down, so it was signed under the outage fallback."
+        )
     if outcome.grant is not None:
         until = f"{outcome.grant.expires_at:%H:%M} UTC"
         return f"{said} {bypass.gate.name} is bypassed until {until}."

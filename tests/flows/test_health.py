@@ -8,6 +8,7 @@ from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from portal.http import health
+from tests import fallback
 from tests.conformance.api.gate_client import ask, call
 
 
@@ -219,3 +220,31 @@ def test_a_gauge_that_fails_is_left_out(monkeypatch):
 
 def test_the_suite_has_a_real_broker():
     assert configured.CELERY_BROKER_URL.startswith("redis+socket://")
+
+
+def test_without_the_authority_it_says_that_nothing_stands_in(no_signing_service):
+    _, body = ready()
+
+    assert "no fallback is configured" in body["signing"]["detail"]
+
+
+def test_without_the_authority_it_says_what_stands_in(
+    no_signing_service, settings, tmp_path
+):
+    fallback.seal(settings, tmp_path)
+
+    _, body = ready()
+
+    assert (body["signing"]["state"], body["signing"]["blocks"]) == ("failed", False)
+    assert "sealed local key stands in" in body["signing"]["detail"]
+
+
+@pytest.mark.django_db
+def test_a_tier_that_expects_a_fallback_nobody_configured_is_a_complaint(acme):
+    assert ready()[1]["signing"]["state"] == "ok"
+    fallback.allow(acme, "low")
+
+    _, body = ready()
+
+    assert body["signing"]["state"] == "failed"
+    assert "none is configured" in body["signing"]["detail"]
