@@ -222,12 +222,14 @@ def test_the_suite_has_a_real_broker():
     assert configured.CELERY_BROKER_URL.startswith("redis+socket://")
 
 
+@pytest.mark.django_db
 def test_without_the_authority_it_says_that_nothing_stands_in(no_signing_service):
     _, body = ready()
 
     assert "no fallback is configured" in body["signing"]["detail"]
 
 
+@pytest.mark.django_db
 def test_without_the_authority_it_says_what_stands_in(
     no_signing_service, settings, tmp_path
 ):
