@@ -7,6 +7,7 @@ from breakglass.models import OutboxMessage, Tenant, User
 GRANT_CLOSED = "grant.closed"
 GRANT_ENDING = "grant.ending"
 GRANT_ISSUED = "grant.issued"
+GRANT_UNVERIFIED = "grant.unverified"
 REQUEST_OPENED = "request.opened"
 REQUEST_UNANSWERED = "request.unanswered"
 REQUEST_APPROVED = "request.approved"

@@ -52,6 +52,12 @@ def sign_statements() -> None:
 
 
 @shared_task(**_OPTIONS)
+def countersign_grants() -> None:
+    """Gets the instance's signature for grants of the fallback, or flags them."""
+    SWEEPS["countersign_grants"]()
+
+
+@shared_task(**_OPTIONS)
 def drain_outbox() -> None:
     """Keeps the promises of the outbox."""
     SWEEPS["drain_outbox"]()

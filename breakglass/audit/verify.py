@@ -35,9 +35,11 @@ __all__ = [
     "walk",
 ]
 
-BundleCheck = Callable[[bytes, bytes, str], None]
-Signed = tuple[bytes, bytes, str]
-"""A bundle's bytes, the statement that it must sign, and who must have signed."""
+BundleCheck = Callable[[bytes, bytes, str, str], None]
+Signed = tuple[bytes, bytes, str, str]
+"""A bundle's bytes, what it must sign, who must have signed, and under which root."""
+_INSTANCE: Final = "instance"
+_FALLBACK_SIGNS: Final = frozenset({"approval", "grant"})
 
 BundleChecks = Callable[[Sequence[Signed]], Iterable[str]]
 """Says for each bundle what is wrong with it; empty for one that verifies."""
@@ -52,6 +54,8 @@ class StoredBundle:
 
     `person` is whose decision it is: the certificate's identity, or whom the signed
     statement names where the portal signs everything under its workload identity.
+    `signed_by` says under which trust root: the instance's, or one of the outage
+    fallback, which is good for approvals and grants of that fallback alone.
     """
 
     raw: bytes
@@ -60,6 +64,7 @@ class StoredBundle:
     kind: str
     subject_sha256: str
     person: str = ""
+    signed_by: str = _INSTANCE
 
     @property
     def approver(self) -> str:
@@ -95,9 +100,9 @@ def in_turn(verify: BundleCheck) -> BundleChecks:
     """
 
     def check(signed: Sequence[Signed]) -> Iterable[str]:
-        for raw, statement, identity in signed:
+        for one in signed:
             try:
-                verify(raw, statement, identity)
+                verify(*one)
             except Exception as error:  # noqa: BLE001 - a finding, whatever it is
                 yield str(error) or type(error).__name__
             else:
@@ -118,12 +123,16 @@ def check_bundles(
     """
     held: dict[str, StoredBundle] = {}
     for some in _in_batches(bundles, _AT_ONCE):
-        signed = [(one.raw, one.statement, one.identity) for one in some]
+        signed = [(one.raw, one.statement, one.identity, one.signed_by) for one in some]
         for bundle, wrong in zip(some, verify(signed), strict=True):
             report.bundles += 1
             if wrong:
                 about = f"a {bundle.kind} bundle of {bundle.identity}"
                 report.add(0, f"{about}: {wrong}")
+                continue
+            if bundle.signed_by != _INSTANCE and bundle.kind not in _FALLBACK_SIGNS:
+                what = f"a {bundle.kind} bundle is signed by {bundle.signed_by}"
+                report.add(0, what)
                 continue
             if not _signs_its_subject(bundle):
                 what = f"a {bundle.kind} bundle signs another subject than stored"
@@ -147,8 +156,17 @@ def check_evidence(
             report.add(checked.seq, "was signed by somebody else than its actor")
         elif bundle.subject_sha256 != facts.get("digest"):
             report.add(checked.seq, "was signed over another request")
-    elif event == "grant.issued" and not _has_quorum(facts, held):
-        report.add(checked.seq, "is a grant without its quorum of signatures")
+        elif bundle.signed_by != facts.get("signed_by", _INSTANCE):
+            report.add(checked.seq, "says another origin than its signature has")
+    elif event == "grant.issued":
+        if not _has_quorum(facts, held):
+            report.add(checked.seq, "is a grant without its quorum of signatures")
+        elif not _says_its_assurance(facts, held):
+            report.add(checked.seq, "hides that its approvals are of the fallback")
+    elif event == "grant.countersigned":
+        bundle = held.get(str(facts.get("bundle_sha256")))
+        if bundle is None or bundle.kind != "counter":
+            report.add(checked.seq, "names a countersignature that does not verify")
 
 
 def check_anchors(
@@ -241,6 +259,16 @@ def _has_quorum(facts: dict[str, Any], held: Mapping[str, StoredBundle]) -> bool
         if bundle.kind == "approval" and bundle.subject_sha256 == facts.get("digest")
     }
     return len(people) >= quorum
+
+
+def _says_its_assurance(
+    facts: dict[str, Any], held: Mapping[str, StoredBundle]
+) -> bool:
+    """A grant that stands on one signature of the fallback is one of the fallback."""
+    origins = {
+        held[name].signed_by for name in facts["approval_bundles"] if name in held
+    }
+    return origins <= {_INSTANCE} or facts.get("assurance") == "offline_quorum"
 
 
 def _in_batches(

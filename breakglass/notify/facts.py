@@ -38,7 +38,10 @@ class BypassFacts:
 
 @dataclass(frozen=True, slots=True)
 class GrantFacts:
-    """A grant as of now; `closed_by` is empty unless a person closed it early."""
+    """A grant as of now; `closed_by` is empty unless a person closed it early.
+
+    `is_offline`: it was signed under the outage fallback.
+    """
 
     bypass: BypassFacts
     expires_at: datetime
@@ -50,6 +53,7 @@ class GrantFacts:
     close_reason: str
     postmortem_due_at: datetime
     assignee: str
+    is_offline: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,7 @@ def grant_issued(facts: GrantFacts) -> Text:
     body = [
         f"The bypass is open until {until} ({in_words(facts.ttl)}).",
         f"Deploy as usual, the gate lets you through under {facts.bypass.bypass_id}.",
+        *_assurance(facts),
         "",
         *_scope(facts.bypass),
         *_deploy_limit(facts),
@@ -116,6 +117,22 @@ def grant_ending(facts: GrantFacts, *, left: timedelta) -> Text:
         *_scope(facts.bypass),
     ]
     what = f"closes in {rest}: {_what(facts.bypass)}"
+    return _text(facts.bypass, what=what, body=body)
+
+
+def grant_unverified(facts: GrantFacts) -> Text:
+    """Tells who guards the evidence that a grant stays unverified."""
+    body = [
+        f"{facts.bypass.bypass_id} is unverified, and stays so.",
+        "It was granted while the signing service was down, and the service did not",
+        "sign it within a day. What stands for it are the approvers' passkeys and the",
+        "local signature: check with the approvers that they approved it.",
+        "",
+        *_scope(facts.bypass),
+        f"Bypass asked for by: {_requester(facts.bypass)}",
+        f"Deploys that went through: {facts.deploys}",
+    ]
+    what = f"unverified, not countersigned in time: {_what(facts.bypass)}"
     return _text(facts.bypass, what=what, body=body)
 
 
@@ -252,6 +269,15 @@ def _needed(facts: BypassFacts) -> str:
         f"{need.count} from {line(need.group, most=_NAME_MAX)}" for need in facts.needs
     ]
     return " and ".join(groups) or "nobody"
+
+
+def _assurance(facts: GrantFacts) -> list[str]:
+    if not facts.is_offline:
+        return []
+    return [
+        "The signing service is down: this was signed under the outage fallback.",
+        "A gate that asks for more assurance still blocks.",
+    ]
 
 
 def _deploy_limit(facts: GrantFacts) -> list[str]:

@@ -6,11 +6,12 @@ and cached checks (security.md, finding 13).
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from breakglass.models import BypassRequest, RoleGroup, RoleMember, Tenant, User
-from breakglass.queries import policies
+from breakglass.queries import outage, policies
 from breakglass.rules.approval import Person, Quorum, counts, stricter_quorum
+from breakglass.rules.outage import stricter_offline_quorum
 from breakglass.rules.tiers import Requirement
 
 
@@ -44,8 +45,23 @@ def standing(*, bypass: BypassRequest) -> list[Person]:
 
 
 def quorum(*, bypass: BypassRequest) -> Quorum:
-    """Returns how far the standing approvals reach, by the stricter of two policies."""
+    """
+    Returns how far the standing approvals reach, by the stricter of two policies.
+
+    Under the outage fallback one more is needed and each needs its passkey; where a
+    policy does not allow the fallback any more, nothing is met.
+    """
     pinned, latest = policies.tiers_in_question(bypass=bypass)
+    if outage.is_offline(bypass=bypass):
+        reached = stricter_offline_quorum(
+            pinned=pinned.requirements,
+            current=latest.requirements,
+            approvers=standing(bypass=bypass),
+            asserted=outage.asserted(bypass=bypass),
+            requester_id=bypass.requester_id,
+        )
+        allowed = pinned.offline_quorum and latest.offline_quorum
+        return replace(reached, met=reached.met and allowed)
     return stricter_quorum(
         pinned=pinned.requirements,
         current=latest.requirements,
@@ -100,6 +116,28 @@ def needs(
         )
         for need in wanted
     )
+
+
+def still_needed(
+    *, bypass: BypassRequest, reached: Quorum, without: Sequence[int]
+) -> tuple[GroupNeed, ...]:
+    """
+    Returns what a quorum still misses, group by group, with who could fill it.
+
+    The further approver of the outage fallback may be of any group: it comes last,
+    under the name of none.
+    """
+    missing = needs(tenant=bypass.tenant, requirements=reached.missing, without=without)
+    if not reached.further:
+        return missing
+    could = [u for u in eligible_users(bypass=bypass) if u.pk not in without]
+    further = GroupNeed(
+        group="",
+        name="any of the groups, since signing was down",
+        count=reached.further,
+        people=tuple(sorted(could, key=lambda user: user.name)),
+    )
+    return (*missing, further)
 
 
 def may_count(*, bypass: BypassRequest, user: User) -> bool:

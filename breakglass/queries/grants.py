@@ -48,6 +48,7 @@ def grant_view(*, grant: Grant) -> GrantView:
         max_deploys=grant.max_deploys,
         deploys_used=used,
         digest_required=grant.digest_required,
+        assurance=grant.assurance,
     )
 
 

@@ -40,9 +40,9 @@ def waiting_for(*, user: User, now: datetime) -> list[InboxRow]:
         if not groups or not person.human or not person.active:
             continue
         reached = approvers.quorum(bypass=bypass)
-        needed = approvers.needs(
-            tenant=bypass.tenant,
-            requirements=reached.missing,
+        needed = approvers.still_needed(
+            bypass=bypass,
+            reached=reached,
             without=[bypass.requester.merged_into_id or bypass.requester_id],
         )
         rows.append(

@@ -19,6 +19,7 @@ from breakglass.models import (
 from breakglass.notify import facts
 from breakglass.notify.log_messages import LogFacts
 from breakglass.queries import approvers
+from breakglass.states import Assurance
 
 PAGE_MAX = 200
 
@@ -50,6 +51,16 @@ def holders_of(*, tenant: Tenant, permission: str) -> list[User]:
         user=OuterRef("pk"),
         role__tenant=tenant,
         role__tenant_permissions__contains=[permission],
+    )
+    return list(User.objects.filter(Exists(holds), is_active=True).order_by("email"))
+
+
+def watchers_of(*, tenant: Tenant) -> list[User]:
+    """Returns who guards the evidence: may close bypasses early, or export the log."""
+    holds = RoleMember.objects.filter(
+        user=OuterRef("pk"),
+        role__tenant=tenant,
+        role__tenant_permissions__overlap=["close_grant", "export_evidence"],
     )
     return list(User.objects.filter(Exists(holds), is_active=True).order_by("email"))
 
@@ -89,8 +100,8 @@ def deploy_of(*, tenant: Tenant, pk: int) -> Deploy:
 
 def bypass_facts(*, bypass: BypassRequest) -> facts.BypassFacts:
     """Returns a request as the texts take it, with what its quorum misses now."""
-    missing = approvers.quorum(bypass=bypass).missing
-    groups = approvers.needs(tenant=bypass.tenant, requirements=missing, without=[])
+    reached = approvers.quorum(bypass=bypass)
+    groups = approvers.still_needed(bypass=bypass, reached=reached, without=[])
     return facts.BypassFacts(
         site=settings.BASE_URL,
         tenant=bypass.tenant.slug,
@@ -126,6 +137,7 @@ def grant_facts(*, grant: Grant) -> facts.GrantFacts:
         close_reason=grant.close_reason,
         postmortem_due_at=grant.postmortem.due_at,
         assignee=str(grant.postmortem.assignee),
+        is_offline=grant.assurance == Assurance.OFFLINE_QUORUM,
     )
 
 

@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 from breakglass.models import BypassRequest, Policy, Tenant, Tier
+from breakglass.queries.outage import is_offline
 from breakglass.rules import tiers as rules
+from breakglass.rules.outage import offline_terms
 from breakglass.rules.stricter import Terms, stricter_terms
 from breakglass.states import PolicyState, SigningOutage
 
@@ -99,6 +101,11 @@ def tiers_in_question(*, bypass: BypassRequest) -> tuple[rules.Tier, rules.Tier]
 
 
 def terms_of(*, bypass: BypassRequest) -> Terms:
-    """Returns the stricter terms of the pinned and the current policy, by axis."""
+    """
+    Returns the stricter terms of the pinned and the current policy, by axis.
+
+    A request that goes on under the outage fallback has the fallback's terms on top.
+    """
     pinned, latest = tiers_in_question(bypass=bypass)
-    return stricter_terms(pinned=pinned, current=latest)
+    terms = stricter_terms(pinned=pinned, current=latest)
+    return offline_terms(terms=terms) if is_offline(bypass=bypass) else terms

@@ -176,8 +176,8 @@ def detail(*, bypass: BypassRequest, viewer: User, now: datetime) -> RequestDeta
         approvals=given,
         intents=_open_intents(bypass=bypass),
         quorum=reached,
-        needs=approvers.needs(
-            tenant=bypass.tenant, requirements=reached.missing, without=list(decided)
+        needs=approvers.still_needed(
+            bypass=bypass, reached=reached, without=list(decided)
         ),
         decision=_decision(bypass=bypass, viewer=viewer, status=status),
         may_withdraw=status == "pending" and viewer.pk == bypass.requester_id,

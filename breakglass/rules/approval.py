@@ -25,6 +25,7 @@ class Quorum:
 
     `needed` and `filled` count slots; `missing` says how many more people each
     group still owes; `slots` says which person's id fills a slot of which group.
+    `further` counts people missing beside those, of any of the groups (outage.py).
     """
 
     met: bool
@@ -32,6 +33,7 @@ class Quorum:
     filled: int
     missing: tuple[Requirement, ...]
     slots: tuple[tuple[int, str], ...]
+    further: int = 0
 
 
 def require_second_person(*, requester_id: int, approver_id: int) -> None:
@@ -109,10 +111,19 @@ def stricter_quorum(
     `met` is true only when both are (design.md section 12).
     """
     people = tuple(approvers)
-    old = count_quorum(requirements=pinned, approvers=people, requester_id=requester_id)
-    new = count_quorum(
-        requirements=current, approvers=people, requester_id=requester_id
+    return stricter_of(
+        pinned=count_quorum(
+            requirements=pinned, approvers=people, requester_id=requester_id
+        ),
+        current=count_quorum(
+            requirements=current, approvers=people, requester_id=requester_id
+        ),
     )
+
+
+def stricter_of(*, pinned: Quorum, current: Quorum) -> Quorum:
+    """Returns the one of two that decides; see `stricter_quorum`."""
+    old, new = pinned, current
     if old.met != new.met:
         return new if old.met else old
     missing = (new.needed - new.filled, new.needed)

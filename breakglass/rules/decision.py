@@ -15,6 +15,7 @@ from breakglass.rules.window import Window
 _ACTIVE: Final = "active"
 _REVOKED: Final = "revoked"
 _ADMITTED: Final = "admitted"
+_SIGSTORE: Final = "sigstore"
 _CLOSED_WITH_GRANT: Final = frozenset({"reverted", "unknown"})
 
 
@@ -32,6 +33,7 @@ class Reason(StrEnum):
     GRANT_IN_FORCE = "grant_in_force"
     DEPLOY_LIMIT_REACHED = "deploy_limit_reached"
     DIGEST_REQUIRED = "digest_required"
+    ASSURANCE_TOO_LOW = "assurance_too_low"
     EXPIRED = "expired"
     REVOKED = "revoked"
     ENDED = "ended"
@@ -41,7 +43,11 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GrantView:
-    """A grant as the decision sees it. `max_deploys` None is no limit."""
+    """
+    A grant as the decision sees it. `max_deploys` None is no limit.
+
+    `assurance` is `sigstore`, or `offline_quorum` for one of the outage fallback.
+    """
 
     bypass_id: str
     scope: Scope
@@ -50,6 +56,7 @@ class GrantView:
     max_deploys: int | None
     deploys_used: int
     digest_required: bool
+    assurance: str = _SIGSTORE
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +71,15 @@ class DeployView:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a gate asks. An empty branch or artefact here means: not stated."""
+    """
+    What a gate asks. An empty branch or artefact here means: not stated.
+
+    `requires_sigstore`: a grant of the outage fallback is not good enough for it.
+    """
 
     scope: Scope
     deploy_id: str
+    requires_sigstore: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +89,8 @@ class Decision:
 
     `admits`: a new deploy row is due before the answer leaves. `reverts`: the
     known deploy's grant is over, so the deploy must be reverted. `seconds_left`
-    is rounded down, and 0 unless the verdict is bypass.
+    is rounded down, and 0 unless the verdict is bypass; `assurance` says on what a
+    bypass stands, and is empty otherwise.
     """
 
     verdict: Verdict
@@ -85,6 +98,7 @@ class Decision:
     bypass_id: str = ""
     expires_at: datetime | None = None
     seconds_left: int = 0
+    assurance: str = ""
     admits: bool = False
     reverts: bool = False
 
@@ -118,6 +132,8 @@ def _known(*, question: Question, deploy: DeployView, now: datetime) -> Decision
         return Decision(Verdict.ENFORCE, Reason.NO_GRANT)
     in_force = _in_force(grant=grant, now=now)
     if deploy.state == _ADMITTED and in_force:
+        if not _good_enough(question=question, grant=grant):
+            return Decision(Verdict.ENFORCE, Reason.ASSURANCE_TOO_LOW)
         return _bypass(grant=grant, now=now, admits=False)
     closed = Reason.REVOKED if grant.state == _REVOKED else Reason.EXPIRED
     by_grant = deploy.state in _CLOSED_WITH_GRANT and not in_force
@@ -142,6 +158,9 @@ def _new(*, question: Question, grants: Sequence[GrantView], now: datetime) -> D
     usable = [grant for grant in standing if not _used_up(grant=grant)]
     if not usable:
         return Decision(Verdict.ENFORCE, Reason.DEPLOY_LIMIT_REACHED)
+    usable = [g for g in usable if _good_enough(question=question, grant=g)]
+    if not usable:
+        return Decision(Verdict.ENFORCE, Reason.ASSURANCE_TOO_LOW)
     # The ID breaks a tie, so that the order of the rows never decides.
     grant = max(usable, key=lambda grant: (grant.window.expires_at, grant.bypass_id))
     if grant.digest_required and not is_artifact_digest(question.scope.artifact):
@@ -152,6 +171,11 @@ def _new(*, question: Question, grants: Sequence[GrantView], now: datetime) -> D
 def _in_force(*, grant: GrantView, now: datetime) -> bool:
     """Both, always: the state may lag behind the clock, and the clock the state."""
     return grant.state == _ACTIVE and grant.window.covers(now)
+
+
+def _good_enough(*, question: Question, grant: GrantView) -> bool:
+    """An assurance this page has not heard of is not Sigstore's."""
+    return not question.requires_sigstore or grant.assurance == _SIGSTORE
 
 
 def _used_up(*, grant: GrantView) -> bool:
@@ -166,5 +190,6 @@ def _bypass(*, grant: GrantView, now: datetime, admits: bool) -> Decision:
         bypass_id=grant.bypass_id,
         expires_at=expires_at,
         seconds_left=(expires_at - now) // timedelta(seconds=1),
+        assurance=grant.assurance,
         admits=admits,
     )

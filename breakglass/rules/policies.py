@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal
 
+from breakglass.rules.outage import FURTHER_APPROVERS
 from breakglass.rules.tiers import Match, Policy, Tier
 from breakglass.rules.window import MAXIMUM_TTL, MINIMUM_TTL, in_words
 
@@ -36,6 +37,7 @@ def lint(*, policy: Policy, known_groups: Mapping[str, int]) -> tuple[Finding, .
         findings += _requirements(tier=tier, known_groups=known_groups)
         findings += _ttl_choices(tier=tier)
         findings += _limits(tier=tier)
+        findings += _outage(tier=tier, known_groups=known_groups)
         findings += _patterns(tier=tier)
     return tuple(findings)
 
@@ -116,6 +118,21 @@ def _limits(*, tier: Tier) -> Iterator[Finding]:
     if limit is not None and limit < 1:
         message = "a limit of no active grants grants nothing: allow 1, or set none"
         yield _error(tier=tier, message=message)
+
+
+def _outage(*, tier: Tier, known_groups: Mapping[str, int]) -> Iterator[Finding]:
+    """Counts members, who may be in two groups: the request's page shows the rest."""
+    if not tier.offline_quorum:
+        return
+    needed = sum(max(0, need.count) for need in tier.requirements) + FURTHER_APPROVERS
+    groups = {need.group for need in tier.requirements}
+    members = sum(known_groups.get(group, 0) for group in groups)
+    if members < needed:
+        message = (
+            f"while signing is down {needed} people are needed, one more than usual, "
+            f"and its groups have {members}: the fallback could open nothing"
+        )
+        yield _warning(tier=tier, message=message)
 
 
 def _patterns(*, tier: Tier) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from breakglass import clock, outbox
+from breakglass.actors import SCHEDULER
 from breakglass.audit import chain, events, ledger
 from breakglass.errors import Conflict, DigestMismatch, NotFound, NotPermitted
 from breakglass.models import (
@@ -25,7 +26,7 @@ from breakglass.models import (
 from breakglass.queries import access, approvers
 from breakglass.queries.requests import may_decide
 from breakglass.rules.approval import Quorum, require_second_person
-from breakglass.services import grants, requests
+from breakglass.services import grants, requests, standing_in
 from breakglass.states import INTENT_MOVES, IntentState, RequestState, require_move
 
 
@@ -79,6 +80,7 @@ def _record_locked(*, intent: Intent, bundle: Bundle) -> Outcome:
         return Outcome(existing, grant, approvers.quorum(bypass=bypass))
     require_open(bypass=bypass, digest=bypass.digest_hex, now=now)
     require_may_decide(bypass=bypass, person=approver)
+    standing_in.require_fits(bypass=bypass, intent=intent, bundle=bundle)
     approval = Approval.objects.create(
         request=bypass,
         approver=approver,
@@ -165,12 +167,35 @@ def _passkey(intent: Intent) -> chain.Fact:
 
 @transaction.atomic
 def refuse(*, intent: Intent, why: str) -> None:
-    """Ends an intent that can never count; one that is at its end stays as it is."""
-    locked = Intent.objects.select_for_update(no_key=True).get(pk=intent.pk)
-    if IntentState.REFUSED in INTENT_MOVES.get(IntentState(locked.state), frozenset()):
-        locked.state = IntentState.REFUSED
-        locked.last_error = why[:300]
-        locked.save(update_fields=["state", "last_error"])
+    """
+    Ends an intent that can never count; one that is at its end stays as it is.
+
+    A decision that its person had authenticated leaves an entry: whoever said yes can
+    see in the log why it did not count. A draft that nobody finished said nothing yet.
+    """
+    locked = (
+        Intent.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("tenant", "signer", "request")
+        .get(pk=intent.pk)
+    )
+    was = IntentState(locked.state)
+    if IntentState.REFUSED not in INTENT_MOVES.get(was, frozenset()):
+        return
+    locked.state = IntentState.REFUSED
+    locked.last_error = why[:300]
+    locked.save(update_fields=["state", "last_error"])
+    if was != IntentState.DRAFT and locked.signer and locked.request:
+        ledger.append(
+            tenant=locked.tenant,
+            event=events.REQUEST_APPROVAL_DROPPED,
+            actor=SCHEDULER,
+            bypass_id=locked.request.bypass_id,
+            facts={
+                "person": locked.signer.email,
+                "reason": locked.last_error,
+                "statement_sha256": locked.digest.hex(),
+            },
+        )
 
 
 def _postpone_or_refuse(intent: Intent) -> None:

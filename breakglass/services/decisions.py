@@ -143,6 +143,7 @@ def _admit(
             "branch": scope.branch,
             "artifact": scope.artifact,
             "on_behalf_of": actor,
+            "assurance": grant.assurance,
             "admitted_at": chain.timestamp(now),
             "expires_at": chain.timestamp(grant.expires_at),
         },

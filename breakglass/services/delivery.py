@@ -43,6 +43,7 @@ _SEVERITIES: Final[Mapping[str, Severity]] = {
     outbox.REQUEST_UNANSWERED: Severity.CRITICAL,
     outbox.GRANT_ISSUED: Severity.WARNING,
     outbox.GRANT_ENDING: Severity.WARNING,
+    outbox.GRANT_UNVERIFIED: Severity.CRITICAL,
     outbox.DEPLOY_REVERTED: Severity.WARNING,
     outbox.POSTMORTEM_OVERDUE: Severity.WARNING,
     outbox.LOG_FINDING: Severity.CRITICAL,

@@ -10,16 +10,23 @@ from breakglass import clock, outbox
 from breakglass.actors import SCHEDULER, Actor
 from breakglass.audit import chain, events, ledger
 from breakglass.errors import Conflict, NotFound, NotPermitted
-from breakglass.models import BypassRequest, Grant, Intent, Tenant, User
+from breakglass.models import Approval, BypassRequest, Grant, Intent, Tenant, User
 from breakglass.models.signing import IntentKind
 from breakglass.queries import access, approvers, policies, standing
 from breakglass.rules import eligibility
 from breakglass.rules.identifiers import check_text
 from breakglass.rules.stricter import Terms
 from breakglass.rules.window import Window, granted_ttl, open_window
-from breakglass.services import deploys, postmortems
+from breakglass.services import countersigning, deploys, postmortems
 from breakglass.signing import statements
-from breakglass.states import GRANT_MOVES, GrantState, IntentState, require_move
+from breakglass.states import (
+    GRANT_MOVES,
+    Assurance,
+    GrantState,
+    IntentState,
+    SignedBy,
+    require_move,
+)
 
 WARN_BEFORE_END: Final = timedelta(minutes=10)
 REASON_MAXIMUM: Final = 2000
@@ -43,7 +50,10 @@ def issue(*, bypass: BypassRequest, completed_by: User, now: datetime) -> Grant:
     )
     window = open_window(now=now, ttl=ttl, cap=terms.ttl_cap)
     reached = approvers.quorum(bypass=bypass)
-    statement = _statement(bypass=bypass, window=window, terms=terms)
+    assurance = _assurance(given)
+    statement = _statement(
+        bypass=bypass, window=window, terms=terms, assurance=assurance
+    )
     intent = Intent.objects.create(
         tenant=bypass.tenant,
         kind=IntentKind.GRANT,
@@ -66,9 +76,12 @@ def issue(*, bypass: BypassRequest, completed_by: User, now: datetime) -> Grant:
         ttl_seconds=int(ttl.total_seconds()),
         max_deploys=terms.max_deploys,
         digest_required=terms.digest_required,
+        assurance=assurance,
         starts_at=window.starts_at,
         expires_at=window.expires_at,
     )
+    if assurance == Assurance.OFFLINE_QUORUM:
+        countersigning.owe(grant=grant)
     _record_issue(grant=grant, actor=completed_by.as_actor(), now=now)
     return grant
 
@@ -222,7 +235,17 @@ def _require_may_close(*, bypass: BypassRequest, person: User) -> None:
         raise NotPermitted(" ".join(answer.reasons))
 
 
-def _statement(*, bypass: BypassRequest, window: Window, terms: Terms) -> bytes:
+def _assurance(given: list[Approval]) -> Assurance:
+    """One approval that the instance did not sign makes the grant the fallback's."""
+    origins = {approval.bundle.signed_by for approval in given}
+    if origins == {SignedBy.INSTANCE}:
+        return Assurance.SIGSTORE
+    return Assurance.OFFLINE_QUORUM
+
+
+def _statement(
+    *, bypass: BypassRequest, window: Window, terms: Terms, assurance: Assurance
+) -> bytes:
     given = bypass.approvals.select_related("approver", "bundle").order_by("pk")
     return statements.statement(
         name=bypass.bypass_id,
@@ -235,6 +258,7 @@ def _statement(*, bypass: BypassRequest, window: Window, terms: Terms) -> bytes:
             "expires_at": chain.timestamp(window.expires_at),
             "max_deploys": terms.max_deploys,
             "digest_required": terms.digest_required,
+            "assurance": str(assurance),
             "tier": bypass.tier.slug,
             "policy_version": bypass.policy.version,
             "approvals": [

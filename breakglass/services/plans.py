@@ -137,6 +137,17 @@ def _grant_ending(due: Due) -> Plan | None:
     return _to_requester(grant.request, text=text)
 
 
+def _grant_unverified(due: Due) -> Plan | None:
+    """Told whatever came after: the flag stays."""
+    grant = rows.grant_of(tenant=due.tenant, pk=due.subject_id)
+    return Plan(
+        text=messages.grant_unverified(rows.grant_facts(grant=grant)),
+        people=rows.watchers_of(tenant=due.tenant),
+        bypass=grant.request,
+        to_channels=True,
+    )
+
+
 def _grant_closed(due: Due) -> Plan | None:
     """Snaps the gate back in the same transaction: the telling and the doing agree."""
     grant = rows.grant_of(tenant=due.tenant, pk=due.subject_id)
@@ -230,6 +241,7 @@ _PLANNERS: Final[Mapping[str, Callable[[Due], Plan | None]]] = {
     outbox.GRANT_ISSUED: _grant_issued,
     outbox.GRANT_ENDING: _grant_ending,
     outbox.GRANT_CLOSED: _grant_closed,
+    outbox.GRANT_UNVERIFIED: _grant_unverified,
     outbox.DEPLOY_REVERTED: _deploy_reverted,
     outbox.POSTMORTEM_OPENED: _postmortem_opened,
     outbox.POSTMORTEM_OVERDUE: _postmortem_overdue,

@@ -1,14 +1,17 @@
 """
 Fulfil intents: sign the committed bytes, verify the bundle, store it.
 
-The network is only ever touched with no transaction open. A crash between the
-steps leaves a committed intent, which the next call takes up again.
+The instance is asked first, always; where it is down and the tier allows it, the same
+bytes are signed by the fallback at once. The network is only ever touched with no
+transaction open. A crash between the steps leaves a committed intent, which the next
+call takes up again.
 """
 
 import json
 import logging
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
@@ -23,7 +26,14 @@ from breakglass.errors import SigningFailed
 from breakglass.models import Bundle, Intent
 from breakglass.models.signing import IntentKind
 from breakglass.queries import standing
-from breakglass.signing import SignedBundle, SignerIdentity, instance
+from breakglass.services import countersigning, standing_in
+from breakglass.signing import (
+    Expected,
+    SignedBundle,
+    SignerIdentity,
+    fallback,
+    instance,
+)
 from breakglass.signing.deadline import BUSY
 from breakglass.signing.keyless import signer_from_settings, verifier_from_settings
 from breakglass.states import INTENT_MOVES, IntentState, require_move
@@ -58,8 +68,9 @@ def fulfil(*, intent: Intent, id_token: str | None = None) -> Bundle:
     stored = Bundle.objects.filter(intent=intent).first()
     if stored is not None:
         return stored
+    stands_in = standing_in.allowed(intent=intent) and bool(fallback.fallback_signers())
     try:
-        signed = _sign(intent, id_token)
+        signed = _signed(intent, stands_in=stands_in, id_token=id_token)
     except SigningFailed as error:
         _postpone(intent=intent, error=error)
         raise
@@ -67,16 +78,23 @@ def fulfil(*, intent: Intent, id_token: str | None = None) -> Bundle:
 
 
 def sign_due(*, limit: int = 50) -> int:
-    """Signs the portal's own statements that wait; returns how many it signed."""
+    """
+    Signs the portal's own statements that wait; returns how many it signed.
+
+    Takes up those as well that a crash left signed and not recorded. While the service
+    is down only what the fallback may sign is tried; the rest waits for a later sweep.
+    """
     due = standing.writable(
         Intent.objects.filter(
-            state=IntentState.COMMITTED,
+            state__in=(IntentState.COMMITTED, IntentState.SIGNED),
             kind__in=PORTALS_OWN,
             next_try_at__lte=clock.db_now(),
         )
     ).order_by("pk")[:limit]
-    done = 0
+    done, is_down = 0, False
     for intent in due.select_related("tenant"):
+        if is_down and not standing_in.allowed(intent=intent):
+            continue
         try:
             bundle = fulfil(intent=intent)
         except SigningFailed as error:
@@ -84,8 +102,10 @@ def sign_due(*, limit: int = 50) -> int:
                 "statement.unsigned",
                 extra={"kind": intent.kind, "stage": error.stage},
             )
-            stand_back(kinds=PORTALS_OWN)
-            break
+            if not is_down:
+                stand_back(kinds=PORTALS_OWN)
+            is_down = True
+            continue
         done += _record(intent=intent, bundle=bundle)
     return done
 
@@ -104,27 +124,61 @@ def stand_back(*, kinds: Iterable[IntentKind]) -> None:
     ).update(next_try_at=until)
 
 
-def _sign(intent: Intent, id_token: str | None = None) -> SignedBundle:
+def _signed(intent: Intent, *, stands_in: bool, id_token: str | None) -> SignedBundle:
+    """
+    Asks the instance, and the fallback where it is down and something stands in.
+
+    The instance then gets a shorter time, so that both fit into one deadline. What it
+    refuses stays refused: only an outage is stood in for.
+    """
+    if not stands_in:
+        return _sign(intent, id_token=id_token)
+    try:
+        return _sign(intent, id_token=id_token, within=fallback.INSTANCE_DEADLINE)
+    except SigningFailed as error:
+        if not fallback.is_outage(error):
+            raise
+        logger.warning(
+            "signing.fallback", extra={"kind": intent.kind, "stage": error.stage}
+        )
+    return fallback.sign(statement=bytes(intent.statement), identity=_identity(intent))
+
+
+def _sign(
+    intent: Intent, *, id_token: str | None = None, within: timedelta | None = None
+) -> SignedBundle:
+    identity = _identity(intent)
+    statement = bytes(intent.statement)
+    signer = signer_from_settings()
+    if within is not None:
+        signer = replace(signer, deadline=min(signer.deadline, within))
+    raw = signer.sign(statement=statement, identity=identity, id_token=id_token)
+    return verifier_from_settings().verify(
+        bundle=raw, statement=statement, expected=_expected(intent)
+    )
+
+
+def _expected(intent: Intent) -> tuple[Expected, ...]:
+    """Returns whose certificate may stand under this statement."""
+    if intent.signer is None:
+        return instance.workloads()
+    return instance.signers_of_approval(
+        email=intent.signer.email, statement=bytes(intent.statement)
+    )
+
+
+def _identity(intent: Intent) -> SignerIdentity:
+    """Returns in whose name an intent is signed, and that its bytes say so too."""
     if intent.signer is None:
         identity = SignerIdentity(
             subject=settings.SIGNING_WORKLOAD, email=settings.SIGNING_WORKLOAD
         )
-        expected = instance.workloads()
     else:
         identity = SignerIdentity(
             subject=str(intent.signer.public_id), email=intent.signer.email
         )
-        expected = instance.signers_of_approval(
-            email=identity.email, statement=bytes(intent.statement)
-        )
-    statement = bytes(intent.statement)
-    _require_named(statement=statement, identity=identity, intent=intent)
-    raw = signer_from_settings().sign(
-        statement=statement, identity=identity, id_token=id_token
-    )
-    return verifier_from_settings().verify(
-        bundle=raw, statement=statement, expected=expected
-    )
+    _require_named(statement=bytes(intent.statement), identity=identity, intent=intent)
+    return identity
 
 
 def _require_named(
@@ -149,6 +203,7 @@ def _store(*, intent: Intent, signed: SignedBundle) -> Bundle:
                 sha256=sha256(signed.raw).digest(),
                 identity=signed.identity,
                 issuer=signed.issuer,
+                signed_by=signed.signed_by,
                 log_index=signed.log_index,
                 integrated_at=signed.integrated_at,
                 verified_at=clock.db_now(),
@@ -194,7 +249,9 @@ def _record(*, intent: Intent, bundle: Bundle) -> bool:
         return False
     locked.state = IntentState.RECORDED
     locked.save(update_fields=["state"])
-    if locked.kind == IntentKind.GRANT:
+    if locked.kind == IntentKind.COUNTERSIGNATURE:
+        countersigning.record(intent=locked, bundle=bundle)
+    elif locked.kind == IntentKind.GRANT:
         ledger.append(
             tenant=locked.tenant,
             event=events.GRANT_SIGNED,

@@ -9,6 +9,7 @@ from django.db import close_old_connections
 
 from breakglass.services import (
     approvals,
+    countersigning,
     delivery,
     deploys,
     grants,
@@ -36,6 +37,7 @@ SWEEPS: Final[dict[str, Callable[[], int]]] = {
     "lapse_requests": requests.lapse_due,
     "resume_approvals": approvals.resume_due,
     "sign_statements": signatures.sign_due,
+    "countersign_grants": countersigning.countersign_due,
     "remind_overdue": postmortems.remind_overdue,
     "drain_outbox": delivery.drain,
     "seal_logs": sealing.seal_due,

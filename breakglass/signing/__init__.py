@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from breakglass.states import SignedBy
+
 
 @dataclass(frozen=True, slots=True)
 class SignerIdentity:
@@ -34,14 +36,17 @@ class SignedBundle:
 
     `identity` and `issuer` are those of the certificate: the portal's workload
     identity where the instance signs everything under that one.
+    The sealed key has no log: its `log_index` is None, and `integrated_at` is what the
+    portal's own clock said.
     """
 
     raw: bytes
     payload: bytes
     identity: str
     issuer: str
-    log_index: int
+    log_index: int | None
     integrated_at: datetime
+    signed_by: SignedBy = SignedBy.INSTANCE
 
 
 class Signer(Protocol):

@@ -15,6 +15,7 @@ STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 APPROVAL_TYPE: Final = "https://breakglass.dev/approval/v1"
 GRANT_TYPE: Final = "https://breakglass.dev/grant/v1"
 CHECKPOINT_TYPE: Final = "https://breakglass.dev/checkpoint/v1"
+COUNTERSIGNATURE_TYPE: Final = "https://breakglass.dev/countersignature/v1"
 REQUEST_TYPE: Final = "breakglass/request/v1"
 
 

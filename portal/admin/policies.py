@@ -57,6 +57,10 @@ class TierInline(admin.StackedInline[Tier, Policy]):
                 )
             },
         ),
+        (
+            "While the signing service is down",
+            {"fields": ("signing_outage",)},
+        ),
         ("Afterwards", {"fields": ("postmortem_days",)}),
     )
 

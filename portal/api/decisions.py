@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from breakglass.rules.decision import Question, Verdict
 from breakglass.rules.scopes import Scope
 from breakglass.services import decisions
-from breakglass.states import DeployState
+from breakglass.states import Assurance, DeployState
 from portal.api import asking, counters
 from portal.api.edge import Endpoint
 from portal.api.schemas import DecisionAnswer, DecisionQuestion, DeployPart
@@ -23,7 +23,11 @@ def _decide(request: HttpRequest) -> DecisionAnswer:
     )
     answer = decisions.decide(
         gate=gate,
-        question=Question(scope=scope, deploy_id=asked.deploy_id),
+        question=Question(
+            scope=scope,
+            deploy_id=asked.deploy_id,
+            requires_sigstore=asked.require_assurance == "sigstore",
+        ),
         actor=asked.actor,
         dry_run=asked.dry_run,
     )
@@ -45,6 +49,7 @@ def _reply(answer: decisions.Answer, *, dry_run: bool) -> DecisionAnswer:
         bypass_id=decision.bypass_id or None,
         expires_at=decision.expires_at,
         seconds_left=decision.seconds_left if is_bypass else None,
+        assurance=Assurance(decision.assurance) if is_bypass else None,
         deploy=known,
         policy_version=answer.policy_version,
         decision_id=answer.decision_id,

@@ -20,6 +20,9 @@ REASONS: Final = {
     Reason.NO_GRANT: "No bypass in force covers this scope.",
     Reason.DEPLOY_LIMIT_REACHED: "The bypass has let through as many as it may.",
     Reason.DIGEST_REQUIRED: "The tier wants artifact as sha256: and 64 hex digits.",
+    Reason.ASSURANCE_TOO_LOW: (
+        "A bypass covers it, signed under the outage fallback: not what you require."
+    ),
     Reason.EXPIRED: "This deploy's bypass is over: roll back.",
     Reason.REVOKED: "This deploy's bypass was closed early: roll back.",
     Reason.ENDED: "This deploy has ended: a new one needs a new deploy_id.",

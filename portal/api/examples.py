@@ -12,6 +12,7 @@ DECISION_ASKED: Final[Json] = {
     "artifact": f"sha256:{'9f' * 32}",
     "deploy_id": "gha-8123-1",
     "actor": "ci@acme",
+    "require_assurance": "offline_quorum",
     "dry_run": False,
 }
 DECISION_BYPASS: Final[Json] = {
@@ -20,6 +21,7 @@ DECISION_BYPASS: Final[Json] = {
     "bypass_id": "BG-7Q4MZK",
     "expires_at": "2026-11-22T02:41:07Z",
     "seconds_left": 812,
+    "assurance": "sigstore",
     "deploy": {"id": "gha-8123-1", "state": "admitted"},
     "policy_version": 7,
     "decision_id": "0b7f3c6e-6a1e-4a3e-9b0a-3d1a6d0a6f11",
@@ -32,6 +34,7 @@ DECISION_ENFORCE: Final[Json] = {
     "bypass_id": None,
     "expires_at": None,
     "seconds_left": None,
+    "assurance": None,
     "deploy": None,
     "policy_version": 7,
     "decision_id": "5f0c1d3a-7a53-4c0f-8a86-0c6f5f5f0d52",
@@ -44,6 +47,7 @@ DECISION_REVERTED: Final[Json] = {
     "bypass_id": "BG-7Q4MZK",
     "expires_at": None,
     "seconds_left": None,
+    "assurance": None,
     "deploy": {"id": "gha-8123-1", "state": "reverted"},
     "policy_version": 7,
     "decision_id": "c0ffee00-53a1-4d4e-a7f6-0d7a3c1f0b52",

@@ -26,7 +26,7 @@ from pydantic_core import CoreSchema, core_schema
 from breakglass.errors import InvalidInput
 from breakglass.rules.decision import Reason
 from breakglass.rules.identifiers import IDENTIFIER_MAX, check_identifier, check_text
-from breakglass.states import DeployState
+from breakglass.states import Assurance, DeployState
 
 _REST: Final = f"{{0,{IDENTIFIER_MAX - 1}}}$"
 WITH_SLASH: Final = f"^[A-Za-z0-9][A-Za-z0-9._/:@+-]{_REST}"
@@ -125,6 +125,13 @@ class DecisionQuestion(Asked):
         max_length=IDENTIFIER_MAX,
         description="Who or what deploys, for the record.",
     )
+    require_assurance: Literal["sigstore", "offline_quorum"] = Field(
+        default="offline_quorum",
+        description=(
+            "The weakest assurance that the gate accepts. sigstore: a bypass that was "
+            "signed under the outage fallback is answered with enforce."
+        ),
+    )
     dry_run: bool = Field(default=False, description="Answer, but write nothing.")
 
 
@@ -143,6 +150,7 @@ class DecisionAnswer(Wire):
     bypass_id: str | None
     expires_at: Instant | None
     seconds_left: int | None
+    assurance: Assurance | None
     deploy: DeployPart | None
     policy_version: int | None
     decision_id: UUID
@@ -155,7 +163,11 @@ class DecisionAnswer(Wire):
         if self.decision == "enforce":
             return self
         whole = self.bypass_id and self.expires_at and self.seconds_left is not None
-        if not whole or (self.deploy is None and not self.dry_run):
+        if (
+            not whole
+            or self.assurance is None
+            or (self.deploy is None and not self.dry_run)
+        ):
             msg = "a bypass without its ID, its end or its deploy"
             raise ValueError(msg)
         if self.expires_at is not None and self.expires_at <= self.evaluated_at:

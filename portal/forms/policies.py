@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from breakglass.models import RoleGroup
 from breakglass.models import Tier as TierRow
+from breakglass.rules.outage import FURTHER_APPROVERS, OFFLINE_TTL
 from breakglass.rules.tiers import Impact, Match, Requirement, Tier
 from breakglass.rules.window import in_words
 
@@ -191,6 +192,14 @@ def terms_in_words(tier: Tier) -> str:
     if tier.max_active_per_service:
         limit = _count(tier.max_active_per_service, "active grant")
         sentences.append(f"At most {limit} per service")
+    if tier.offline_quorum:
+        people = sum(need.count for need in tier.requirements) + FURTHER_APPROVERS
+        sentences.append(
+            f"While signing is down, {people} people with passkeys may open it for "
+            f"{in_words(OFFLINE_TTL)} at most"
+        )
+    else:
+        sentences.append("While signing is down, approvals wait")
     sentences.append(f"Lapses after {in_words(tier.pending_for)}")
     days = _count(tier.postmortem_days, "working day")
     sentences.append(f"Post-mortem in {days}")

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from breakglass.audit import chain, events
 from breakglass.errors import SigningFailed
 from breakglass.models import AuditEntry, Bundle, Checkpoint
-from breakglass.signing import Expected, instance, keyless
+from breakglass.signing import Expected, fallback, instance
+from breakglass.states import SignedBy
 
 OK: Final = "ok"
 FAILED: Final = "failed"
@@ -43,6 +44,7 @@ class Signature:
     certificate: str
     pem: str
     subject_digest: str
+    signed_by: str
 
 
 def badge(*, entry: AuditEntry, checkpoint: Checkpoint | None) -> str:
@@ -97,6 +99,8 @@ def names_bundle(entry: AuditEntry) -> str:
 
 def signature_of(bundle: Bundle) -> Signature:
     """Returns the certificate and the log's proof as a reader wants them."""
+    if bundle.signed_by == SignedBy.SEALED_KEY:
+        return _sealed(bundle)
     raw = json.loads(bytes(bundle.bundle))
     certificate = x509.load_der_x509_certificate(
         b64decode(raw["verificationMaterial"]["certificate"]["rawBytes"])
@@ -109,6 +113,24 @@ def signature_of(bundle: Bundle) -> Signature:
         certificate=_certificate_text(certificate),
         pem=certificate.public_bytes(Encoding.PEM).decode(),
         subject_digest=_signed_digest(raw, bytes(bundle.intent.statement)),
+        signed_by=bundle.signed_by,
+    )
+
+
+def _sealed(bundle: Bundle) -> Signature:
+    """A sealed key has no certificate: its public half is in the trust file."""
+    key_id = bundle.issuer.removeprefix("sealed-key:")
+    listed = {key["key_id"]: key["public_key"] for key in fallback.sealed_keys()}
+    statement = bytes(bundle.intent.statement)
+    return Signature(
+        identity=bundle.identity,
+        issuer=bundle.issuer,
+        log_index=None,
+        integrated_at=bundle.integrated_at,
+        certificate=f"No certificate: the sealed local key {key_id}",
+        pem=listed.get(key_id, "It is not in the trust file any more."),
+        subject_digest=_signed_digest({}, statement),
+        signed_by=bundle.signed_by,
     )
 
 
@@ -167,7 +189,7 @@ def _signature(entry: AuditEntry, bundle: Bundle | None) -> Check:
 
 def _verified(title: str, bundle: Bundle, *, expected: Sequence[Expected]) -> Check:
     try:
-        proof = keyless.verifier_from_settings().verify(
+        proof = fallback.verifier_for(bundle.signed_by).verify(
             bundle=bytes(bundle.bundle),
             statement=bytes(bundle.intent.statement),
             expected=expected,
@@ -175,10 +197,18 @@ def _verified(title: str, bundle: Bundle, *, expected: Sequence[Expected]) -> Ch
     except SigningFailed as error:
         state = UNKNOWN if error.retryable else FAILED
         return Check(state, title, f"{str(error)[:300].capitalize()}.")
+    signed_at = f"{proof.integrated_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    if proof.signed_by == SignedBy.SEALED_KEY:
+        sentence = (
+            f"Signed for {proof.identity} by the sealed local key, since the signing "
+            f"service was down, at {signed_at} UTC by the portal's own clock. It "
+            "stands in no transparency log: passkeys and countersignature prove it."
+        )
+        return Check(OK, title, sentence)
     sentence = (
         f"Signed by {proof.identity}, whom {proof.issuer} vouched for, and in the "
         f"transparency log at index {proof.log_index} since "
-        f"{proof.integrated_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC."
+        f"{signed_at} UTC."
     )
     return Check(OK, title, sentence)
 

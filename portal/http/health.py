@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 from breakglass import clock
 from breakglass.models import (
     BypassRequest,
+    Countersignature,
     Grant,
     Intent,
     Notification,
@@ -236,6 +237,14 @@ _COUNTS: Final[Mapping[str, tuple[str, Callable[[datetime], QuerySet[Any]]]]] = 
     "messages_failed": (
         "Messages to people given up.",
         lambda _now: Notification.objects.filter(state=DeliveryState.FAILED),
+    ),
+    "countersignatures_waiting": (
+        "Grants of the outage fallback that the instance has not countersigned.",
+        lambda _now: Countersignature.objects.filter(signed_at__isnull=True),
+    ),
+    "grants_unverified": (
+        "Grants of the outage fallback that were not countersigned in time.",
+        lambda _now: Countersignature.objects.filter(flagged_at__isnull=False),
     ),
     "intents_waiting": (
         "Statements that wait for their signature.",

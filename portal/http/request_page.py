@@ -9,10 +9,10 @@ from django.http import HttpResponse
 from breakglass import clock
 from breakglass.audit import events
 from breakglass.models import Approval
-from breakglass.queries import access, requests
+from breakglass.queries import access, outage, requests
 from breakglass.queries.requests import RequestDetail
 from breakglass.rules.window import in_words
-from portal.http import tenancy
+from portal.http import outage_card, tenancy
 from portal.http.htmx import PageRequest, render_live, render_page
 
 LIVE = frozenset({"pending", "active"})
@@ -50,6 +50,10 @@ def show(
         "approvals": _signed(detail),
         "is_live": detail.status in LIVE,
         "used": now - detail.grant.starts_at if detail.grant else None,
+        "outage": outage_card.card(detail),
+        "owed": outage.countersignature_of(grant=detail.grant)
+        if detail.grant
+        else None,
         "renewals": list(bypass.renewals.order_by("pk")),
         "form": form,
     }
@@ -106,7 +110,7 @@ def _state(detail: RequestDetail, heading: str) -> tuple[object, ...]:
         detail.entries[-1].seq if detail.entries else 0,
         detail.decision,
         detail.may_close,
-        [(intent.pk, intent.state) for intent in detail.intents],
+        [(intent.pk, intent.state, intent.attempts) for intent in detail.intents],
         [(deploy.pk, deploy.state) for deploy in detail.deploys],
         [(need.group, [person.pk for person in need.people]) for need in detail.needs],
     )

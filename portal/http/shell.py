@@ -9,7 +9,8 @@ from guardian.shortcuts import get_perms
 
 from breakglass import clock
 from breakglass.models import Grant, LogStanding, Tenant, User
-from breakglass.queries import access, dashboard, inbox, standing
+from breakglass.queries import access, dashboard, inbox, outage, standing
+from breakglass.queries.outage import Waiting
 from portal.http import tenancy
 
 THEME_COOKIE: Final = "theme"
@@ -74,6 +75,16 @@ class Shell:
     def findings(self) -> list[LogStanding]:
         """Those that do not verify."""
         return [log for log in self.logs if log.finding_at is not None]
+
+    @cached_property
+    def fallback(self) -> list[Waiting]:
+        """The current tenant's bypasses of the outage fallback that are not settled."""
+        return outage.loud(tenants=[self.tenant]) if self.tenant else []
+
+    @property
+    def fallback_unverified(self) -> int:
+        """How many of those are unverified for ever."""
+        return sum(one.is_unverified for one in self.fallback)
 
     @property
     def section(self) -> str:

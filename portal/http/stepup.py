@@ -23,7 +23,7 @@ from breakglass.models.signing import IntentKind
 from breakglass.rules.evidence import Proof
 from breakglass.services import approvals
 from breakglass.services.counting import Outcome
-from breakglass.states import IntentState
+from breakglass.states import IntentState, SignedBy
 from portal.http import accounts
 from portal.http.errors import sentence
 from portal.http.htmx import PageRequest, go
@@ -98,14 +98,19 @@ def _kept(error: SigningFailed) -> str:
         "verify": "the signing service answered with a signature that does not hold",
     }.get(error.stage, "the signing service did not answer")
     return (
-        f"{what}. Nothing was granted, and your decision is kept: "
-        "it is retried by itself."
+        f"{what}. Nothing was granted, and your decision is kept: it is retried by "
+        "itself. The request's page says whether a passkey would let it go on."
     )
 
 
 def _words(outcome: Outcome, person: User) -> str:
     bypass = outcome.approval.request
     said = f"{bypass.bypass_id} approved and signed as {person.email}."
+    if outcome.approval.bundle.signed_by != SignedBy.INSTANCE:
+        said = (
+            f"{bypass.bypass_id} approved for {person.email}. The signing service is "
+            "down, so it was signed under the outage fallback."
+        )
     if outcome.grant is not None:
         until = f"{outcome.grant.expires_at:%H:%M} UTC"
         return f"{said} {bypass.gate.name} is bypassed until {until}."

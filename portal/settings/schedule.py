@@ -9,6 +9,7 @@ SWEEPS: Final = {
     "open_postmortems": 2,
     "resume_approvals": 3,
     "sign_statements": 2,
+    "countersign_grants": 10,
     "drain_outbox": 2,
     "seal_logs": 5,
     "lapse_requests": 10,

@@ -71,6 +71,11 @@ SIGNING_DEADLINE: Final = timedelta(
 SIGNING_SLOTS: int = env.int(
     "BREAKGLASS_SIGNING_SLOTS", 2, validate=validate.Range(min=1)
 )
+# What stands in while signing is down, for the tiers that allow it.
+SEALED_KEY: str = env.str(
+    "BREAKGLASS_SEALED_KEY", str(Path(AUTHORITY_DIR) / "sealed_key.pem")
+)
+SEALED_KEY_PASSPHRASE: str = env.str("BREAKGLASS_SEALED_KEY_PASSPHRASE", "")
 CHECKPOINT_DIR: str = env.str("BREAKGLASS_CHECKPOINT_DIR", str(VAR_DIR / "checkpoints"))
 CHECKPOINT_WEBHOOK_URL: str = env.str("BREAKGLASS_CHECKPOINT_WEBHOOK_URL", "")
 CHECKPOINT_WEBHOOK_SECRET: str = env.str("BREAKGLASS_CHECKPOINT_WEBHOOK_SECRET", "")

@@ -48,6 +48,8 @@ PROOF: Final = {
     "verified": Look("Verified", "shield-check", "ok"),
     "failed": Look("Failed", "shield-alert", "fail"),
     "waiting": Look("Waiting for signature", "hourglass", "wait"),
+    "fallback": Look("Signed under the fallback", "shield-question-mark", "wait"),
+    "unverified": Look("Unverified", "shield-alert", "fail"),
     "unchecked": Look("Not checked", "shield-question-mark", "calm"),
 }
 DELIVERY: Final = {
@@ -75,11 +77,16 @@ EVENTS: Final = {
     "request.notified": Look("told the approvers", "bell", "calm"),
     "request.escalated": Look("escalated the request", "siren", "wait"),
     "request.approved": Look("approved", "circle-check", "ok"),
+    "request.approval_dropped": Look(
+        "dropped an approval that cannot count", "circle-minus", "wait"
+    ),
     "request.rejected": Look("rejected the request", "circle-x", "fail"),
     "request.withdrawn": Look("withdrew the request", "undo-2", "calm"),
     "request.lapsed": Look("let the request lapse", "minus", "calm"),
     "grant.issued": Look("opened the bypass", "lock-open", "active"),
     "grant.signed": Look("signed the grant", "shield-check", "ok"),
+    "grant.countersigned": Look("had the grant countersigned", "shield-check", "ok"),
+    "grant.unverified": Look("flagged the grant as unverified", "shield-alert", "fail"),
     "grant.expired": Look("closed the bypass: its time was over", "lock", "calm"),
     "grant.revoked": Look("closed the bypass early", "lock", "calm"),
     "gate.snapped_back": Look("set the gate back to enforcing", "shield", "ok"),

@@ -14,7 +14,7 @@ from django.views.decorators.http import (
 from breakglass import clock
 from breakglass.errors import NotPermitted, PolicyViolation
 from breakglass.models import BypassRequest, Gate, Tenant
-from breakglass.queries import access
+from breakglass.queries import access, outage
 from breakglass.queries import requests as queries
 from breakglass.queries.requests import Preview
 from breakglass.services import approvals
@@ -60,6 +60,7 @@ def index(request: PageRequest, tenant_slug: str) -> HttpResponse:
     now = clock.db_now()
     context = {
         "tenant": tenant,
+        "flagged": outage.flagged(requests=page.rows),
         "rows": [_row(bypass, now) for bypass in page.rows],
         "next": page.next,
         "state": state,

@@ -49,6 +49,7 @@ SIGN_IN = {
 }
 TREE_ROOT = sha256(b"the root of the tree").hexdigest()
 GRANT_BUNDLE = sha256(b"the bundle of the grant").hexdigest()
+COUNTER_BUNDLE = sha256(b"the bundle of the countersignature").hexdigest()
 TEXT_DIGEST = sha256(b"the text of the post-mortem").hexdigest()
 ISSUER = "https://breakglass.internal/oidc"
 PORTAL = "portal@breakglass.internal"
@@ -191,6 +192,14 @@ ENTRIES = {
     events.REQUEST_NOTIFIED: (SCHEDULER, TOLD),
     events.REQUEST_ESCALATED: (SCHEDULER, TOLD),
     events.REQUEST_WITHDRAWN: (ONCALL, {"withdrawn_at": OPENED}),
+    events.REQUEST_APPROVAL_DROPPED: (
+        SCHEDULER,
+        {
+            "person": PEER["name"],
+            "reason": "the request has ended",
+            "statement_sha256": STATEMENT_DIGEST,
+        },
+    ),
     events.REQUEST_REJECTED: (PEER, {"digest": DIGEST, "comment": "Not now."}),
     events.REQUEST_LAPSED: (SCHEDULER, {"lapsed_at": REQUEST["lapses_at"]}),
     events.REQUEST_APPROVED: (
@@ -232,11 +241,24 @@ ENTRIES = {
         SCHEDULER,
         {"bundle_sha256": GRANT_BUNDLE, "identity": PORTAL, "log_index": 13},
     ),
+    events.GRANT_UNVERIFIED: (SCHEDULER, {"due_at": CLOSED}),
+    events.GRANT_COUNTERSIGNED: (
+        SCHEDULER,
+        {
+            "bundle_sha256": COUNTER_BUNDLE,
+            "identity": PORTAL,
+            "issuer": ISSUER,
+            "log_index": 14,
+            "due_at": CLOSED,
+            "late": True,
+        },
+    ),
     events.DEPLOY_ADMITTED: (
         GATE,
         {
             **DEPLOY,
             "on_behalf_of": "ci@acme",
+            "assurance": "sigstore",
             "admitted_at": OPENED,
             "expires_at": CLOSED,
         },
@@ -325,7 +347,7 @@ def entries() -> list[dict[str, object]]:
 
 
 def all_statements() -> dict[str, dict[str, object]]:
-    """The three kinds of statement, over the request and over a head."""
+    """Every kind of statement: over the request, a grant's bundle, and a head."""
     subject = {"bypass_id": BYPASS, "tenant": TENANT["id"]}
     terms = {"max_deploys": None, "digest_required": False, "tier": "low"}
     head = sha256(b"a head").hexdigest()
@@ -354,6 +376,7 @@ def all_statements() -> dict[str, dict[str, object]]:
             {
                 **subject,
                 **terms,
+                "assurance": "sigstore",
                 "starts_at": OPENED,
                 "expires_at": CLOSED,
                 "policy_version": 7,
@@ -364,6 +387,18 @@ def all_statements() -> dict[str, dict[str, object]]:
                         "bundle_sha256": APPROVAL_BUNDLE,
                     }
                 ],
+            },
+        ),
+        "countersignature": _signed(
+            BYPASS,
+            GRANT_BUNDLE,
+            statements.COUNTERSIGNATURE_TYPE,
+            {
+                **subject,
+                "grant_bundle_sha256": GRANT_BUNDLE,
+                "approval_bundles": [APPROVAL_BUNDLE],
+                "issued_at": OPENED,
+                "countersigned_at": CLOSED,
             },
         ),
         "checkpoint": _signed(

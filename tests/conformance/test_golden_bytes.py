@@ -31,7 +31,7 @@ from breakglass.services import (
 )
 from breakglass.services import grants as grant_services
 from breakglass.states import DeployState
-from tests import database, factories
+from tests import database, factories, fallback
 from tests.conformance import make_golden
 from tests.flows.services import steps
 
@@ -128,6 +128,7 @@ def signs_here(monkeypatch):
 @pytest.fixture
 def checkpoints(settings, tmp_path):
     settings.CHECKPOINT_DIR = str(tmp_path)
+    fallback.seal(settings, tmp_path)
 
 
 def shape(value):
@@ -151,6 +152,7 @@ def live_through(acme, who, gate):
     sweep()
     database.advance(601)
     sweep()  # nobody answered: escalated
+    steps.commit(factories.intend(refused, who.peer), who.peer)  # too late: dropped
     approvals.reject(
         tenant=acme,
         bypass_id=refused.bypass_id,
@@ -169,6 +171,8 @@ def live_through(acme, who, gate):
         person=who.oncall,
         reason="It works again.",
     )
+    fallback.allow(acme, "low")
+    fallback.grant(acme, who, gate, service="ledger")
     steps.grant(acme, who, gate, ttl=steps.QUARTER * 16)
     steps.ask(gate, "three")
     database.advance(4 * 3600 - 60)
@@ -176,7 +180,8 @@ def live_through(acme, who, gate):
     database.advance(120)
     sweep()
     database.advance(30 * 24 * 3600)
-    sweep()
+    sweep()  # what the fallback's grant owed is flagged
+    sweep()  # and countersigned all the same
 
 
 def administer(acme, who, gate):

@@ -7,7 +7,7 @@ from breakglass import clock, tasks
 from breakglass.models import AuditEntry, Checkpoint, LogStanding, OutboxMessage
 from breakglass.services import sealing, signatures, sweeps
 from portal.celery import app
-from tests import database, factories
+from tests import database, factories, fallback
 from tests.flows.services import steps
 
 SCHEDULE = settings.CELERY_BEAT_SCHEDULE
@@ -58,6 +58,9 @@ def busy(acme, people, gate, settings, tmp_path, monkeypatch):
     waiting = factories.request(acme, people.oncall, gate, impact="high")
     steps.commit(factories.intend(waiting, people.approver1), people.approver1)
     factories.request(acme, people.oncall, gate)
+    fallback.seal(settings, tmp_path)
+    fallback.allow(acme, "low")
+    fallback.grant(acme, people, gate, service="ledger")
     seal(acme)
     damage(acme, tmp_path)
     settings.CHECKPOINT_WEBHOOK_URL = "ftp://nowhere.example/"
@@ -105,6 +108,8 @@ def test_a_task_run_twice_does_its_work_once(busy, name):
     task = app.tasks[f"breakglass.tasks.{name}"]
     if name == "lapse_requests":
         database.advance(7200)
+    if name == "countersign_grants":
+        database.advance(24 * 3600)
     if name == "remind_overdue":
         database.advance(30 * 24 * 3600)
     before = traces()

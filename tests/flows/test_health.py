@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from breakglass.services import log_standings
 from portal.http import health
-from tests import factories
+from tests import factories, fallback
 from tests.conformance.api.gate_client import ask, call
 
 
@@ -271,3 +271,33 @@ def test_of_an_external_instance_the_age_of_its_trust_is_shown_and_nobody_is_ask
     signing = ready()[1]["signing"]
     assert signing["state"] == state
     assert ("5 days old" in signing["detail"]) is (state == "failed")
+
+
+@pytest.mark.django_db
+def test_without_the_authority_it_says_that_nothing_stands_in(no_signing_service):
+    _, body = ready()
+
+    assert "no fallback is configured" in body["signing"]["detail"]
+
+
+@pytest.mark.django_db
+def test_without_the_authority_it_says_what_stands_in(
+    no_signing_service, settings, tmp_path
+):
+    fallback.seal(settings, tmp_path)
+
+    _, body = ready()
+
+    assert (body["signing"]["state"], body["signing"]["blocks"]) == ("failed", False)
+    assert "sealed local key stands in" in body["signing"]["detail"]
+
+
+@pytest.mark.django_db
+def test_a_tier_that_expects_a_fallback_nobody_configured_is_a_complaint(acme):
+    assert ready()[1]["signing"]["state"] == "ok"
+    fallback.allow(acme, "low")
+
+    _, body = ready()
+
+    assert body["signing"]["state"] == "failed"
+    assert "none is configured" in body["signing"]["detail"]

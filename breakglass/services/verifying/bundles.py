@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 
 from breakglass.audit import verify
 from breakglass.audit.verify import BundleChecks, Signed, StoredBundle
-from breakglass.models import Bundle, Intent, Tenant
+from breakglass.models import Bundle, Grant, Intent, Tenant
 from breakglass.models.signing import IntentKind
 from breakglass.services.signatures import PORTALS_OWN
 from breakglass.services.verifying import children
@@ -51,6 +51,7 @@ def stored(rows: QuerySet[Bundle]) -> Iterator[StoredBundle]:
                 kind=row.intent.kind,
                 subject_sha256=_subject(row.intent),
                 person=person(row),
+                signed_by=row.signed_by,
             )
         last = some[-1].pk
 
@@ -59,12 +60,8 @@ def stored(rows: QuerySet[Bundle]) -> Iterator[StoredBundle]:
 def checks(*, processes: int, expected: int) -> Iterator[BundleChecks]:
     """Gives the check of many bundles; its processes end with the block."""
     verifier = verifier_from_settings()
-
-    def one(raw: bytes, statement: bytes, identity: str) -> None:
-        verifier.verify(bundle=raw, statement=statement, email=identity)
-
     if processes < 2 or expected < _WORTH_PROCESSES:  # noqa: PLR2004 - two or more
-        yield verify.in_turn(one)
+        yield verify.in_turn(children.check_by(verifier))
         return
     with ProcessPoolExecutor(
         processes,
@@ -103,4 +100,8 @@ def _subject(intent: Intent) -> str:
     if intent.kind == IntentKind.CHECKPOINT:
         sealed = getattr(intent, "checkpoint", None)  # a missing row raises otherwise
         return bytes(sealed.head_hash).hex() if sealed is not None else ""
+    if intent.kind == IntentKind.COUNTERSIGNATURE:
+        grant = Grant.objects.filter(request=intent.request).first()
+        bundle = Bundle.objects.filter(intent=grant.statement_id if grant else 0)
+        return "".join(bytes(one.sha256).hex() for one in bundle)
     return sha256(bytes(intent.request.body)).hexdigest() if intent.request else ""

@@ -149,6 +149,7 @@ def _terms(grant: Grant) -> dict[str, Any]:
         "quorum": grant.quorum,
         "max_deploys": grant.max_deploys,
         "digest_required": grant.digest_required,
+        "assurance": grant.assurance,
         "starts_at": timestamp(grant.starts_at),
         "expires_at": timestamp(grant.expires_at),
     }

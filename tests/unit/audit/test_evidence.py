@@ -23,11 +23,11 @@ def bundle(raw=b"{}", *, identity=PEER, subject=DIGEST, signs=DIGEST, kind="appr
     )
 
 
-def accepts(raw, statement, identity):
+def accepts(stored):
     """A verifier to whom every signature is good."""
 
 
-def refuses(raw, statement, identity):
+def refuses(stored):
     raise ValueError("the signature is bad")
 
 

@@ -1,5 +1,6 @@
 """What a gate is told. Anything in doubt is enforce."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -37,6 +38,7 @@ def test_a_grant_in_force_lets_a_new_deploy_through():
         bypass_id="BG-7Q4MZK",
         expires_at=NOON + HOUR,
         seconds_left=50 * 60,
+        assurance="sigstore",
         admits=True,
     )
 
@@ -195,6 +197,7 @@ def test_the_codes_are_the_ones_that_gates_rely_on():
         "grant_in_force",
         "deploy_limit_reached",
         "digest_required",
+        "assurance_too_low",
         "expired",
         "revoked",
         "ended",
@@ -202,3 +205,30 @@ def test_the_codes_are_the_ones_that_gates_rely_on():
         "drill",
     }
     assert {verdict.value for verdict in Verdict} == {"enforce", "bypass"}
+
+
+def test_a_gate_that_requires_sigstore_takes_no_grant_of_the_fallback():
+    weaker = grant(assurance="offline_quorum")
+    strict = replace(question(), requires_sigstore=True)
+
+    assert ask(weaker).verdict == Verdict.BYPASS
+    refused = decide(question=strict, grants=[weaker], deploy=None, now=NOON)
+    assert (refused.verdict, refused.reason) == (
+        Verdict.ENFORCE,
+        Reason.ASSURANCE_TOO_LOW,
+    )
+    unknown = grant(assurance="")
+    assert (
+        decide(question=strict, grants=[unknown], deploy=None, now=NOON).reason
+        == Reason.ASSURANCE_TOO_LOW
+    )
+
+
+def test_beside_one_of_the_fallback_an_ordinary_grant_answers_a_strict_gate():
+    weaker = grant("BG-LONGER", assurance="offline_quorum", window=window(lasts=HOUR))
+    good = grant("BG-SHORT1", window=window(lasts=HOUR / 2))
+    strict = replace(question(), requires_sigstore=True)
+
+    answer = decide(question=strict, grants=[weaker, good], deploy=None, now=NOON)
+
+    assert (answer.bypass_id, answer.assurance) == ("BG-SHORT1", "sigstore")

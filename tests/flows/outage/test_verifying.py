@@ -1,0 +1,110 @@
+"""Evidence of the fallback verifies, and nothing of it can pass for the instance's."""
+
+from dataclasses import replace
+
+import pytest
+
+from breakglass.audit import verify
+from breakglass.audit.verify import Report
+from breakglass.models import Bundle, Countersignature
+from breakglass.services import countersigning, sealing, signatures, verification
+from breakglass.signing import sealed as room
+from breakglass.states import SignedBy
+from tests import database, fallback
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sealed", "tolerant")]
+
+
+@pytest.fixture
+def story(acme, people, gate, signs_here, settings, tmp_path):
+    """A grant of the fallback, countersigned late: every kind of evidence there is."""
+    settings.CHECKPOINT_DIR = str(tmp_path / "checkpoints")
+    grant = fallback.grant(acme, people, gate)
+    signatures._record(
+        intent=grant.statement, bundle=fallback.sign_down(grant.statement)
+    )
+    database.advance(24 * 3600 + 60)
+    sealing.seal_due()
+    signatures.sign_due()
+    countersigning.countersign_due()
+    signatures.sign_due()
+    assert Countersignature.objects.get().signed_at is not None
+    return acme
+
+
+def messages(tenant):
+    report = verification.verify_tenant(tenant=tenant)
+    return [finding.message for finding in report.findings]
+
+
+def test_the_whole_story_verifies(story):
+    assert messages(story) == []
+    origins = set(Bundle.objects.values_list("signed_by", flat=True))
+    assert origins == {SignedBy.SEALED_KEY, SignedBy.INSTANCE}
+
+
+def test_without_the_key_in_the_trust_file_it_does_not(story, sealed):
+    room.list_path(sealed).unlink()
+
+    assert any("lists no such sealed key" in message for message in messages(story))
+
+
+def test_a_spoiled_sealed_bundle_is_found(story):
+    bundle = Bundle.objects.filter(signed_by=SignedBy.SEALED_KEY).first()
+    raw = bytes(bundle.bundle).replace(b'"sig":"', b'"sig":"AAAA')
+    stored = next(
+        one for one in verification._bundles(story) if one.raw == bytes(bundle.bundle)
+    )
+    report = Report()
+
+    held = verify.check_bundles(
+        [replace(stored, raw=raw)], verify=verification._bundle_check(), report=report
+    )
+
+    assert held == {}
+    assert len(report.findings) == 1
+
+
+def test_a_checkpoint_signed_by_the_fallback_is_a_finding(story):
+    stored = next(
+        one for one in verification._bundles(story) if one.kind == "checkpoint"
+    )
+    report = Report()
+
+    held = verify.check_bundles(
+        [replace(stored, signed_by="sealed_key")],
+        verify=lambda _stored: None,
+        report=report,
+    )
+
+    assert held == {}
+    assert "is signed by sealed_key" in report.findings[0].message
+
+
+def grant_entry(story, **changed):
+    report = Report()
+    rows = verification._entries(story)
+    tenant_id = str(story.public_id)
+    entries = list(verify.walk(rows, tenant_id=tenant_id, report=report))
+    found = next(e for e in entries if e.content["event"] == "grant.issued")
+    facts = {**found.content["facts"], **changed}
+    return replace(found, content={**found.content, "facts": facts})
+
+
+def test_a_grant_that_hides_its_fallback_is_a_finding(story):
+    report = Report()
+    held = verify.check_bundles(
+        verification._bundles(story),
+        verify=verification._bundle_check(),
+        report=report,
+    )
+
+    verify.check_evidence(grant_entry(story), held=held, report=report)
+    assert report.findings == []
+    verify.check_evidence(
+        grant_entry(story, assurance="sigstore"), held=held, report=report
+    )
+
+    assert "hides that its approvals are of the fallback" in (
+        report.findings[0].message
+    )
