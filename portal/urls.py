@@ -109,6 +109,7 @@ account_pages: list[URLPattern | URLResolver] = [
         "accounts/reauthenticate/", stepup.reauthenticate, name="account_reauthenticate"
     ),
     path("accounts/2fa/", include("allauth.mfa.urls")),
+    path("accounts/oidc/refused", sso.refused, name="sso-refused"),
     # By these names allauth finds them; never its pages to connect or to sign up.
     path("accounts/oidc/<str:provider_id>/login/", sso.login, name=f"{_SSO}_login"),
     path(

@@ -73,7 +73,14 @@ SIGNATURES = (
     "500",
     "no answer",
 )
-REDIRECTS = ("state mismatch", "no state", "code replay", "cancel", "server error")
+REDIRECTS = (
+    "state mismatch",
+    "no state",
+    "another iss",
+    "code replay",
+    "cancel",
+    "server error",
+)
 
 
 def b64(raw):
@@ -140,6 +147,8 @@ class FakeIdP:
         answer = {"code": code, "state": query.get("state", "")}
         if self.mode == "state mismatch":
             answer["state"] = "of-somebody-else"
+        if self.mode == "another iss":
+            answer["iss"] = "https://another.example"
         if self.mode == "no state":
             del answer["state"]
         if self.mode in ("cancel", "server error"):

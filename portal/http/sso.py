@@ -6,7 +6,7 @@ and applications are neither written nor believed, so there is one truth. Its ID
 is verified by `portal.http.oidc.tokens`, signature and all.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import requests
 from allauth.core.exceptions import ImmediateHttpResponse
@@ -19,7 +19,6 @@ from allauth.socialaccount.providers.openid_connect.views import (
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
 from django.urls import reverse
 
 from breakglass import clock
@@ -33,7 +32,7 @@ from portal.http.oidc import documents, provider_or_404, tokens
 from portal.http.oidc.tokens import SignIn
 from portal.settings.providers import Provider
 
-_FORBIDDEN = 403
+REFUSED: Final = "breakglass_sso_refused"
 
 
 class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc] # untyped package
@@ -169,10 +168,11 @@ def _person(sign_in: SignIn) -> User | None:
 
 
 def _stranger(request: HttpRequest, sign_in: SignIn, user: User | None) -> HttpResponse:
-    context = {
-        "provider": sign_in.provider,
+    """Leads to the page that says who is not known: away from the code's address."""
+    request.session[REFUSED] = {
+        "provider": sign_in.provider.name,
+        "issuer": sign_in.provider.issuer,
         "subject": sign_in.subject,
         "is_switched_off": user is not None,
     }
-    template = "account/sso_refused.html"
-    return render(request, template, context, status=_FORBIDDEN)
+    return HttpResponseRedirect(reverse("sso-refused"))

@@ -7,12 +7,14 @@ from allauth.socialaccount.providers.oauth2.views import (
     OAuth2LoginView,
 )
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.urls import reverse
 from django.views.decorators.http import require_GET
 from requests import RequestException
 
 from breakglass.errors import BreakglassError
 from portal.http import sso
+from portal.http.htmx import render_page
 from portal.http.oidc import provider_or_404
 
 logger = logging.getLogger(__name__)
@@ -35,6 +37,16 @@ def login(request: HttpRequest, provider_id: str) -> HttpResponse:
 def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
     """Comes back: our own identity row says who that is."""
     return _answer(OAuth2CallbackView, request, provider_id)
+
+
+@login_not_required
+@require_GET
+def refused(request: HttpRequest) -> HttpResponse:
+    """Says which identity is not linked, once; from then on there is nothing here."""
+    told = request.session.pop(sso.REFUSED, None)
+    if not isinstance(told, dict):
+        return HttpResponseRedirect(reverse("account_login"))
+    return render_page(request, "account/sso_refused.html", told, status=403)
 
 
 def _answer(

@@ -136,6 +136,11 @@ def sign_in_of(request: PageRequest, pending: Pending) -> SignIn:
             raise SignInRefused(msg)
         msg = f"{provider.name} refused the sign-in"
         raise SignInRefused(msg)
+    # Whoever says from where the answer comes says it right (RFC 9207): a code of one
+    # provider must not be brought to another.
+    if request.GET.get("iss", provider.issuer) != provider.issuer:
+        msg = f"this sign-in was not made by {provider.name}"
+        raise SignInRefused(msg)
     with documents.one_deadline() as session:
         raw = _exchange(request, provider, pending, session)
         sign_in = tokens.verify(

@@ -15,12 +15,16 @@ from tests.flows.sso.steps import STEPUP, at_the_provider, come_back, decide, te
 
 pytestmark = pytest.mark.django_db
 LOGIN = "/accounts/oidc/fake/login/"
+REFUSED = "/accounts/oidc/refused"
 
 
 def sign_in(client, path=LOGIN):
     answer = client.get(path)
     assert answer.status_code == 302
-    return come_back(client, at_the_provider(answer.headers["Location"]))
+    back = come_back(client, at_the_provider(answer.headers["Location"]))
+    if back.headers["Location"] == REFUSED:  # away from the address with the code
+        return client.get(REFUSED)
+    return back
 
 
 def who(client):
@@ -104,6 +108,7 @@ def test_a_stranger_is_refused_with_what_an_admin_needs(client, acme, idp, provi
     page = text(answer)
     assert "not linked to anybody here" in page
     assert "sub-nobody" in page
+    assert client.get(REFUSED).headers["Location"] == "/accounts/login/", "said once"
     assert idp.issuer in page
     assert who(client) is None
     assert User.objects.count() == before, "no login makes an account"

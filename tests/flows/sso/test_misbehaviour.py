@@ -55,6 +55,7 @@ SAID = {
     "endless answer": "something that is not an answer",
     "500": "did not confirm the sign-in",
     "no answer": "did not answer",
+    "another iss": "was not made by Fake ID",
     "cancel": "Sign-in was cancelled. Nothing was recorded.",
     "server error": "refused the sign-in",
 }
