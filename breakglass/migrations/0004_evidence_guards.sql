@@ -33,7 +33,7 @@ DECLARE
   name text;
 BEGIN
   FOREACH name IN ARRAY TG_ARGV LOOP
-    IF was -> name <> 'null'::jsonb AND becomes -> name IS DISTINCT FROM was -> name THEN
+    IF was -> name NOT IN ('null'::jsonb, '""'::jsonb) AND becomes -> name IS DISTINCT FROM was -> name THEN
       RAISE EXCEPTION '% of % is set once', name, TG_TABLE_NAME
         USING ERRCODE = 'integrity_constraint_violation';
     END IF;
