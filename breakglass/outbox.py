@@ -15,6 +15,8 @@ REQUEST_LAPSED = "request.lapsed"
 DEPLOY_REVERTED = "deploy.reverted"
 POSTMORTEM_OPENED = "postmortem.opened"
 POSTMORTEM_OVERDUE = "postmortem.overdue"
+CREDENTIAL_ENROLLED = "credential.enrolled"
+CREDENTIAL_REVOKED = "credential.revoked"
 
 
 def promise(

@@ -45,6 +45,7 @@ _SEVERITIES: Final[Mapping[str, Severity]] = {
     outbox.GRANT_ENDING: Severity.WARNING,
     outbox.DEPLOY_REVERTED: Severity.WARNING,
     outbox.POSTMORTEM_OVERDUE: Severity.WARNING,
+    outbox.CREDENTIAL_ENROLLED: Severity.WARNING,
 }
 
 
@@ -164,7 +165,7 @@ def _message(row: Notification) -> Message:
         url=f"{settings.BASE_URL}{row.path}",
         severity=_SEVERITIES.get(row.message.topic, Severity.INFO),
         dedupe_key=f"{row.message.dedupe_key}:{row.pk}",
-        bypass_id=row.path.rpartition("/")[2],
+        bypass_id=row.path.rpartition("/")[2] if row.path.startswith("/t/") else "",
     )
 
 

@@ -107,7 +107,7 @@ def _expand(*, message: OutboxMessage, now: datetime) -> bool:
             tenant=message.tenant,
             event=plan.event,
             actor=SCHEDULER,
-            bypass_id=plan.bypass.bypass_id,
+            bypass_id=plan.bypass.bypass_id if plan.bypass else "",
             facts={
                 "people": [person.email for person in people],
                 "channels": [channel.name for channel in channels],

@@ -49,6 +49,8 @@ _SENTENCES: Final[Mapping[str, str]] = {
     events.ROLE_MEMBER_REMOVED: "{actor} took {person} out of {role}",
     events.PERSON_CHANGED: "{actor} {turned} the account of {person}",
     events.IDENTITY_LINKED: "{actor} linked an identity to {person}",
+    events.CREDENTIAL_ENROLLED: "{person} has the passkey {name}, from {usable} on",
+    events.CREDENTIAL_REVOKED: "{actor} removed a passkey of {person}: {reason}",
     events.CHANNEL_CHANGED: "{actor} changed the channel {name}",
     events.EVIDENCE_EXPORTED: "{actor} exported evidence",
     events.LOG_SEALED: "The log was sealed at entry {size}",
@@ -83,9 +85,16 @@ _LABELS: Final[Mapping[str, str]] = {
     "deploy_id": "Deploy",
     "postmortem_due_at": "Post-mortem due",
     "data_class": "Data class",
+    "credential": "Passkey's own name",
+    "public_key": "Public key",
+    "cose_key": "Public key as it came (COSE)",
+    "aaguid": "Kind of authenticator",
+    "rp_id": "Made for",
+    "usable_from": "Approves from",
     "before": "Configuration before",
     "after": "Configuration after",
 }
+_MOMENTS: Final = ("_at", "_from")
 _SHOWN: Final = 240
 
 
@@ -122,6 +131,8 @@ def _words(entry: AuditEntry) -> dict[str, str]:
     words = {name: _text(name, value) for name, value in given.items() if value != ""}
     if "ttl_seconds" in words:
         words["ttl"] = words["ttl_seconds"]
+    if "usable_from" in given:
+        words["usable"] = _fact("usable_at", given["usable_from"])
     if "is_active" in given:
         words["turned"] = "activated" if given["is_active"] else "deactivated"
     return {**words, "actor": entry.actor, "bypass": entry.bypass_id}
@@ -136,7 +147,7 @@ def _label(event: str, name: str) -> str:
 
 def _fact(name: str, value: Any) -> str:
     """As `_text`; a moment reads like every other one on the page, to the second."""
-    if isinstance(value, str) and (name == "at" or name.endswith("_at")):
+    if isinstance(value, str) and (name == "at" or name.endswith(_MOMENTS)):
         try:
             return utc(datetime.fromisoformat(value))
         except ValueError:

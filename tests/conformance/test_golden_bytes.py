@@ -30,7 +30,7 @@ from breakglass.services import (
 )
 from breakglass.services import grants as grant_services
 from breakglass.states import DeployState
-from tests import database, factories
+from tests import authenticator, database, factories
 from tests.conformance import make_golden
 from tests.flows.services import steps
 
@@ -199,6 +199,7 @@ def administer(acme, who, gate):
     roles.add_member(role=role, user=who.auditor, actor=admin)
     roles.remove_member(role=role, user=who.auditor, actor=admin)
     people.deactivate(user=who.auditor, actor=OPERATOR)
+    authenticator.remove(who.senior, authenticator.enrol(who.senior))
     people.link_identity(
         user=who.senior, issuer="https://idp.example", subject="s-1", actor=OPERATOR
     )
