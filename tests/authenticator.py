@@ -1,7 +1,7 @@
 """A software authenticator: makes the bytes that a platform's passkey would."""
 
 import json
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import sha256
 from secrets import token_bytes
 
@@ -20,6 +20,11 @@ DAY = 86_400
 def b64(data):
     """Returns base64url without padding, as browsers write bytes."""
     return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def unb64(text):
+    """The bytes of base64url text."""
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 class Authenticator:

@@ -70,6 +70,16 @@ def ready(*, tenant: Tenant, users: Iterable[User]) -> list[User]:
     return [user for user in asked if user.pk in have]
 
 
+def tenants_ready(*, user: User) -> set[int]:
+    """Returns the ids of the tenants in which the person has a passkey that counts."""
+    mine = CredentialNotice.objects.filter(
+        credential__user=user,
+        credential__revoked_at__isnull=True,
+        usable_from__lte=DbNow(),
+    )
+    return set(mine.values_list("tenant_id", flat=True))
+
+
 def ready_by_group(*, tenant: Tenant) -> dict[str, set[int]]:
     """Returns, for each group, the ids of those in it who could approve with one."""
     have = _usable(tenant=tenant).values("credential__user_id")

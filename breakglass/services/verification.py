@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import QuerySet
 
-from breakglass.audit import verify
+from breakglass.audit import passkeys, verify
 from breakglass.audit.chain import timestamp
 from breakglass.audit.verify import Anchor, Checked, Report, StoredBundle, StoredEntry
 from breakglass.errors import InvalidInput, SigningFailed
@@ -68,12 +68,13 @@ def verify_tenant(*, tenant: Tenant, checkpoint_file: Path | None = None) -> Rep
     report = Report()
     held = verify.check_bundles(_bundles(tenant), verify=_bundle_check(), report=report)
     hashes: dict[int, bytes] = {}
-    logged = _Logged()
+    logged, known = _Logged(), passkeys.Known()
     for checked in verify.walk(
         _entries(tenant), tenant_id=str(tenant.public_id), report=report
     ):
         hashes[checked.seq] = checked.entry_hash
         verify.check_evidence(checked, held=held, report=report)
+        passkeys.check(checked, known=known, held=held, report=report)
         logged.note(checked)
     _check_head(tenant, hashes, report)
     _check_rows(tenant, logged, report)

@@ -3,15 +3,20 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.adapter import DefaultAccountAdapter, get_adapter
+from allauth.account.internal.flows import login as flow
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from breakglass import clock
 from breakglass.models import User
 
 # When the person of this session last proved who they are, by the database's clock.
 AUTHENTICATED_AT: Final = "breakglass_authenticated_at"
+# The same by a passkey. It opens account pages and signs no decision: there a passkey
+# answers the decision itself, and one that still cools down does not count.
+PASSKEY_AT: Final = "breakglass_passkey_at"
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # untyped package
@@ -37,9 +42,26 @@ def record_authentication(request: HttpRequest) -> datetime:
     return now
 
 
+def sign_in_by_passkey(request: HttpRequest, user: User) -> None:
+    """Logs in whose passkey has just answered; approving still asks for a proof."""
+    get_adapter(request).login(request, user)
+    request.session.pop(AUTHENTICATED_AT, None)
+    record_passkey(request, user)
+
+
+def record_passkey(request: HttpRequest, user: User) -> None:
+    """Notes in the session that this person's passkey has just answered."""
+    request.session[PASSKEY_AT] = clock.db_now().isoformat()
+    flow.record_authentication(request, user, method="mfa", type="webauthn")
+
+
 def authenticated_at(request: HttpRequest) -> datetime | None:
     """Returns when the person of this session last authenticated, if we know."""
-    stored = request.session.get(AUTHENTICATED_AT)
+    return _stored(request, AUTHENTICATED_AT)
+
+
+def _stored(request: HttpRequest, key: str) -> datetime | None:
+    stored = request.session.get(key)
     if not isinstance(stored, str):
         return None
     try:
@@ -52,7 +74,24 @@ def authenticated_at(request: HttpRequest) -> datetime | None:
 def fresh_authentication(request: HttpRequest) -> datetime | None:
     """Returns the last authentication if it is young enough to sign a decision."""
     at = authenticated_at(request)
+    return at if _is_fresh(at) else None
+
+
+def recently_proved(request: HttpRequest) -> bool:
+    """Whether the person showed who they are just now, in a way good for settings."""
+    return _is_fresh(authenticated_at(request)) or _is_fresh(
+        _stored(request, PASSKEY_AT)
+    )
+
+
+def next_address(request: HttpRequest, default: str) -> str:
+    """Returns where to go on to; never to another host."""
+    wanted = request.POST.get("next") or request.GET.get("next", "")
+    safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()})
+    return wanted if wanted and safe else default
+
+
+def _is_fresh(at: datetime | None) -> bool:
     if at is None:
-        return None
-    age = clock.db_now() - at
-    return at if timedelta(0) <= age < settings.STEP_UP_MAX_AGE else None
+        return False
+    return timedelta(0) <= clock.db_now() - at < settings.STEP_UP_MAX_AGE

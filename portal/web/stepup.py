@@ -5,17 +5,22 @@ from uuid import UUID
 
 from allauth.account.internal.flows.login import record_authentication
 from allauth.core import ratelimit
+from django.contrib import messages
 from django.contrib.auth import authenticate
 from django.http import HttpResponse, HttpResponseRedirect
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from breakglass.errors import NotFound
-from breakglass.models import Intent
+from breakglass import clock
+from breakglass.errors import NotFound, PasskeyRefused
+from breakglass.models import Intent, User
+from breakglass.rules.evidence import Proof
 from breakglass.services import approvals
+from breakglass.services import passkeys as services
 from portal.forms.approvals import ReauthenticateForm
-from portal.http import accounts, stepup
+from portal.forms.passkeys import AnswerForm
+from portal.http import accounts, passkeys, stepup
+from portal.http.errors import sentence
 from portal.http.htmx import PageRequest, render_page
 
 
@@ -32,6 +37,8 @@ def reauthenticate(request: PageRequest) -> HttpResponse:
     is_fresh = accounts.fresh_authentication(request) is not None
     if request.method != "POST":
         return _page(request, intent, ReauthenticateForm(), is_fresh=is_fresh)
+    if "credential_id" in request.POST:
+        return _by_passkey(request, intent)
     form = ReauthenticateForm(request.POST)
     if intent is None or not is_fresh:  # a GET never signs; a fresh session just posts
         if not _proved(request, form):
@@ -40,6 +47,32 @@ def reauthenticate(request: PageRequest) -> HttpResponse:
     if intent is None:
         return HttpResponseRedirect(_next(request))
     return stepup.proceed(request, intent, back=_given(request, "back"))
+
+
+def _by_passkey(request: PageRequest, intent: Intent | None) -> HttpResponse:
+    """Signs the decision that the passkey answered; or, without one, goes on."""
+    try:
+        passkey = AnswerForm(request.POST).answer()
+        if intent is None:
+            challenge = passkeys.take(request, passkeys.SIGN_IN)
+            _require_own(
+                request, services.sign_in(passkey=passkey, challenge=challenge)
+            )
+    except PasskeyRefused as error:
+        form = ReauthenticateForm()
+        messages.error(request, f"nothing was recorded. {sentence(error)}")
+        return _page(request, intent, form, is_fresh=False, status=422)
+    if intent is None:
+        accounts.record_passkey(request, request.user)
+        return HttpResponseRedirect(_next(request))
+    proof = Proof(method="passkey", at=clock.db_now(), passkey=passkey)
+    return stepup.sign(request, intent, proof, back=_given(request, "back"))
+
+
+def _require_own(request: PageRequest, person: User) -> None:
+    if person.pk != request.user.pk:
+        msg = "This is somebody else's passkey."
+        raise PasskeyRefused(msg)
 
 
 def _intent(request: PageRequest) -> Intent | None:
@@ -85,8 +118,10 @@ def _page(
     form: ReauthenticateForm,
     *,
     is_fresh: bool,
+    status: int = 200,
 ) -> HttpResponse:
     context: dict[str, Any] = {
+        **(passkeys.for_decision(intent, request.user) if intent else {}),
         "intent": intent,
         "bypass": intent.request if intent else None,
         "back": _given(request, "back"),
@@ -95,15 +130,12 @@ def _page(
         "form": form,
         "is_fresh": is_fresh and intent is not None,
     }
-    status = 422 if form.errors else 200
+    status = 422 if form.errors else status
     return render_page(request, "account/stepup.html", context, status=status)
 
 
 def _next(request: PageRequest) -> str:
-    """Returns where to go on to; never to another host."""
-    wanted = _given(request, "next")
-    safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()})
-    return wanted if wanted and safe else "/"
+    return accounts.next_address(request, "/")
 
 
 def _given(request: PageRequest, name: str) -> str:
