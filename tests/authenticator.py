@@ -12,6 +12,7 @@ from fido2 import cbor
 
 from breakglass.rules.evidence import AssertedPasskey, AttestedPasskey, Proof
 from breakglass.services import passkeys
+from breakglass.signing import cose
 
 UP, UV, AT = 0x01, 0x04, 0x40
 DAY = 86_400
@@ -100,6 +101,11 @@ class Authenticator:
         if self.algorithm == -257:
             return self.key.sign(message, padding.PKCS1v15(), hashes.SHA256())
         return self.key.sign(message, ec.ECDSA(hashes.SHA256()))
+
+
+def spki(key):
+    """Returns an authenticator's public key as the log carries it."""
+    return b64(cose.spki(cbor.encode(key.cose())))
 
 
 def enrol(user, *, authenticator=None, name="My key"):

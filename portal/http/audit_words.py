@@ -85,6 +85,8 @@ _LABELS: Final[Mapping[str, str]] = {
     "deploy_id": "Deploy",
     "postmortem_due_at": "Post-mortem due",
     "data_class": "Data class",
+    "authentication": "Fresh sign-in",
+    "statement_sha256": "SHA-256 of the statement",
     "credential": "Passkey's own name",
     "public_key": "Public key",
     "cose_key": "Public key as it came (COSE)",
@@ -163,6 +165,10 @@ def _text(name: str, value: Any) -> str:
         return in_words(timedelta(seconds=value))
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
         return ", ".join(value)
+    if name == "authentication" and isinstance(value, dict):
+        return ", ".join(str(value[k]) for k in ("method", "issuer") if value.get(k))
+    if name == "passkey" and isinstance(value, dict):
+        return f"{value.get('credential', '')} (whole in the JSON)"
     if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False)
     return str(value)

@@ -108,6 +108,8 @@ EVENTS: Final = {
     "role.member_removed": Look("took somebody out of a role", "users", "calm"),
     "person.changed": Look("changed an account", "user", "calm"),
     "identity.linked": Look("linked an identity", "link", "calm"),
+    "credential.enrolled": Look("added a passkey", "key-round", "calm"),
+    "credential.revoked": Look("removed a passkey", "key-round", "calm"),
     "channel.changed": Look("changed a channel", "bell", "calm"),
     "evidence.exported": Look("exported evidence", "package", "calm"),
     "log.sealed": Look("sealed the log", "badge-check", "ok"),

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 from breakglass import clock
 from breakglass.errors import NotFound, PasskeyRefused
 from breakglass.models import Intent, User
+from breakglass.queries import passkeys as queries
 from breakglass.rules.evidence import Proof
 from breakglass.services import approvals
 from breakglass.services import passkeys as services
@@ -129,6 +130,7 @@ def _page(
         "next": _given(request, "next"),
         "form": form,
         "is_fresh": is_fresh and intent is not None,
+        "has_passkey": not intent and queries.live(user=request.user).exists(),
     }
     status = 422 if form.errors else status
     return render_page(request, "account/stepup.html", context, status=status)

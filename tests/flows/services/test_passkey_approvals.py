@@ -20,7 +20,6 @@ from breakglass.services import approvals, counting
 from tests import authenticator, factories
 from tests.authenticator import DAY, UP, UV, Authenticator
 from tests.flows.services import steps
-from tests.flows.services.test_passkeys import facts
 
 pytestmark = pytest.mark.django_db
 
@@ -50,7 +49,7 @@ def test_an_approval_with_a_passkey_keeps_the_assertion_whole_in_the_log(
     intent = commit(intent, people.peer, proof)
     outcome = counting.record(intent=intent, bundle=steps.sign_here(intent))
 
-    said = facts(acme, "request.approved")
+    said = steps.facts(acme, "request.approved")
     assert outcome.grant is not None
     assert said["authentication"]["method"] == "passkey"
     assert said["passkey"] == {

@@ -1,7 +1,6 @@
 """Passkeys: what makes one, what it may do, and what is refused without a trace."""
 
 import base64
-import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -32,15 +31,10 @@ from tests.flows.services import steps
 pytestmark = pytest.mark.django_db
 
 
-def facts(tenant, event):
-    row = AuditEntry.objects.filter(tenant=tenant, event=event).latest("seq")
-    return json.loads(bytes(row.body))["facts"]
-
-
 def test_the_log_keeps_all_that_a_verifier_needs_of_a_new_passkey(acme, people):
     made = authenticator.enrol(people.peer, name="Laptop")
 
-    said = facts(acme, "credential.enrolled")
+    said = steps.facts(acme, "credential.enrolled")
     entry = AuditEntry.objects.get(tenant=acme, event="credential.enrolled")
     notice = CredentialNotice.objects.get()
     padded = said["public_key"] + "=" * (-len(said["public_key"]) % 4)
@@ -152,8 +146,8 @@ def test_somebody_who_joins_a_tenant_brings_their_passkeys_to_its_log(
     assert not there.usable
     assert there.cooling_until == notices[1].usable_from
     assert (
-        facts(globex, "credential.enrolled")["usable_from"]
-        > facts(acme, "credential.enrolled")["usable_from"]
+        steps.facts(globex, "credential.enrolled")["usable_from"]
+        > steps.facts(acme, "credential.enrolled")["usable_from"]
     )
 
 
@@ -170,7 +164,7 @@ def test_a_removal_is_in_every_log_that_names_the_passkey(acme, people, charlie)
     passkeys.revoke(**words, public_id=public_id, reason="Lost.")
 
     for tenant in (acme, globex):
-        assert facts(tenant, "credential.revoked") == {
+        assert steps.facts(tenant, "credential.revoked") == {
             "person": people.peer.email,
             "id": str(people.peer.public_id),
             "credential": authenticator.b64(made.credential_id),

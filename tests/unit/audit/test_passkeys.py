@@ -8,8 +8,7 @@ import pytest
 
 from breakglass.audit import chain, passkeys
 from breakglass.audit.verify import Checked, Report, StoredBundle
-from breakglass.signing import cose
-from tests.authenticator import UP, UV, Authenticator, b64
+from tests.authenticator import UP, UV, Authenticator, b64, spki
 from tests.unit.audit.links import START
 
 ORIGIN = "https://portal.acme.example"
@@ -36,13 +35,11 @@ def key(request):
 
 
 def enrolled(key, **changes):
-    from fido2 import cbor  # noqa: PLC0415 - the one place of this module
-
     facts = {
         "person": PEER["name"],
         "id": PEER["id"],
         "credential": b64(key.credential_id),
-        "public_key": b64(cose.spki(cbor.encode(key.cose()))),
+        "public_key": spki(key),
         "rp_id": RP,
         "usable_from": chain.timestamp(START),
         "cool_down_seconds": 60,
