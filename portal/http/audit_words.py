@@ -96,6 +96,11 @@ _LABELS: Final[Mapping[str, str]] = {
     "before": "Configuration before",
     "after": "Configuration after",
 }
+# What is said here of a fact with parts; the whole of it is in the entry's JSON.
+_SUMMARIES: Final[Mapping[str, tuple[str, ...]]] = {
+    "authentication": ("method", "issuer"),
+    "passkey": ("credential",),
+}
 _MOMENTS: Final = ("_at", "_from")
 _SHOWN: Final = 240
 
@@ -165,10 +170,8 @@ def _text(name: str, value: Any) -> str:
         return in_words(timedelta(seconds=value))
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
         return ", ".join(value)
-    if name == "authentication" and isinstance(value, dict):
-        return ", ".join(str(value[k]) for k in ("method", "issuer") if value.get(k))
-    if name == "passkey" and isinstance(value, dict):
-        return f"{value.get('credential', '')} (whole in the JSON)"
+    if isinstance(value, dict) and name in _SUMMARIES:
+        return ", ".join(str(value[k]) for k in _SUMMARIES[name] if value.get(k))
     if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False)
     return str(value)
