@@ -45,6 +45,18 @@ class SignInRefused(NotPermitted):
     code = "sign_in_refused"
 
 
+class PasskeyRequired(ReauthenticationRequired):
+    """The tier asks for a passkey with each approval, and none came along."""
+
+    code = "passkey_required"
+
+
+class PasskeyRefused(NotPermitted):
+    """A passkey's answer does not hold, or may not count here and now."""
+
+    code = "passkey_refused"
+
+
 class PolicyViolation(BreakglassError):
     """The policy, or a rule of the product, does not allow this.
 

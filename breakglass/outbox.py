@@ -19,6 +19,8 @@ POSTMORTEM_OVERDUE = "postmortem.overdue"
 LOG_FINDING = "log.finding"
 LOG_READ_ONLY = "log.read_only"
 ABOUT_THE_LOG = (LOG_FINDING, LOG_READ_ONLY)
+CREDENTIAL_ENROLLED = "credential.enrolled"
+CREDENTIAL_REVOKED = "credential.revoked"
 
 
 def promise(

@@ -14,6 +14,8 @@ from portal.web import (
     identities,
     inbox,
     messages,
+    passkey_login,
+    passkeys,
     postmortems,
     preferences,
     reanchor,
@@ -36,6 +38,14 @@ shell_pages: list[URLPattern] = [
     path("live", dashboard.live, name="shell-live"),
     path("preferences/theme", preferences.theme, name="preferences-theme"),
     path("inbox", inbox.index, name="inbox"),
+    path("profile/passkeys", passkeys.index, name="passkeys"),
+    path("profile/passkeys/options", passkeys.options, name="passkey-options"),
+    path("profile/passkeys/add", passkeys.add, name="passkey-add"),
+    path(
+        "profile/passkeys/<uuid:public_id>/remove",
+        passkeys.remove,
+        name="passkey-remove",
+    ),
     path(f"{_TENANT}/requests", requests.index, name="requests"),
     path(f"{_TENANT}/requests/new", requests.new, name="request-new"),
     path(f"{_TENANT}/requests/preview", requests.preview, name="request-preview"),
@@ -103,6 +113,12 @@ machine_pages: list[URLPattern] = [
 # so nobody changes their own, and a password is set by an operator.
 account_pages: list[URLPattern | URLResolver] = [
     path("accounts/login/", account.login, name="account_login"),
+    path("accounts/passkey/", passkey_login.sign_in, name="passkey-login"),
+    path(
+        "accounts/passkey/options",
+        passkey_login.options,
+        name="passkey-login-options",
+    ),
     path("accounts/logout/", account.logout, name="account_logout"),
     path("accounts/inactive/", account.account_inactive, name="account_inactive"),
     path(

@@ -142,6 +142,15 @@ def proof(at=None):
     return Proof(method="password", at=at or clock.db_now())
 
 
+def confirm_with(intent, approver, key):
+    """Goes on from a draft with the answer of a passkey."""
+    return approvals.confirm(
+        intent_id=intent.public_id,
+        approver=approver,
+        proof=key.proof(intent, clock.db_now()),
+    )
+
+
 def confirm(intent, approver):
     """Goes on from a draft, freshly authenticated."""
     return approvals.confirm(

@@ -1,5 +1,6 @@
 """The one door through which audit entries are written."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -20,7 +21,12 @@ from breakglass.models import AuditEntry, LogStanding, Tenant
 
 
 def append(
-    *, tenant: Tenant, event: str, actor: Actor, facts: Facts, bypass_id: str = ""
+    *,
+    tenant: Tenant,
+    event: str,
+    actor: Actor,
+    facts: Facts | Callable[[datetime], Facts],
+    bypass_id: str = "",
 ) -> AuditEntry:
     """
     Adds one entry to the tenant's chain, inside the caller's transaction.
@@ -28,8 +34,9 @@ def append(
     The head row is locked until commit, so two writers of one tenant queue up and
     the sequence has no gaps; take this lock last (request, grant, gate, head). The
     entry's time is the database's clock after the lock, never before its
-    predecessor's. Raises LogReadOnly while the log is read-only; RuntimeError outside
-    a transaction, ValueError for an event that events.py does not list.
+    predecessor's; facts that follow from it are given as a function of it. Raises
+    LogReadOnly while the log is read-only; RuntimeError outside a transaction,
+    ValueError for an event that events.py does not list.
     """
     if not connection.in_atomic_block:
         msg = "append() must share the transaction of the change it records"
@@ -47,7 +54,7 @@ def append(
         "event": event,
         "actor": actor.facts(),
         "bypass_id": bypass_id,
-        "facts": dict(facts),
+        "facts": dict(facts(at) if callable(facts) else facts),
     }
     raw = canonical(body)
     return AuditEntry.objects.create(

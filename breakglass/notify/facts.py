@@ -64,3 +64,15 @@ class DeployFacts:
     deploy_id: str
     admitted_at: datetime
     actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialFacts:
+    """A passkey of the person who is told; `usable_from` once every log names it."""
+
+    site: str
+    name: str
+    enrolled_at: datetime
+    usable_from: datetime | None
+    revoked_at: datetime | None
+    revoked_by: str

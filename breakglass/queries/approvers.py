@@ -37,11 +37,13 @@ def requester_id(*, bypass: BypassRequest) -> int:
 
 
 def standing(*, bypass: BypassRequest) -> list[Person]:
-    """Returns everybody who signed this digest, with their roles as of now."""
-    ids = bypass.approvals.filter(digest=bypass.digest).values_list(
-        "approver_id", flat=True
-    )
-    return _people(tenant=bypass.tenant, ids=list(ids))
+    """
+    Returns everybody who signed this digest, with their roles as of now.
+
+    Where either policy asks for passkeys, an approval without one does not stand.
+    """
+    terms = policies.terms_of(bypass=bypass)
+    return _standing(bypass=bypass, with_passkey=terms.passkey_required)
 
 
 def quorum(*, bypass: BypassRequest) -> Quorum:
@@ -65,7 +67,10 @@ def quorum(*, bypass: BypassRequest) -> Quorum:
     return stricter_quorum(
         pinned=pinned.requirements,
         current=latest.requirements,
-        approvers=standing(bypass=bypass),
+        approvers=_standing(
+            bypass=bypass,
+            with_passkey=pinned.passkey_required or latest.passkey_required,
+        ),
         requester_id=requester_id(bypass=bypass),
     )
 
@@ -148,6 +153,14 @@ def may_count(*, bypass: BypassRequest, user: User) -> bool:
         requester_id=requester_id(bypass=bypass),
         requirements=(*pinned.requirements, *latest.requirements),
     )
+
+
+def _standing(*, bypass: BypassRequest, with_passkey: bool) -> list[Person]:
+    given = bypass.approvals.filter(digest=bypass.digest)
+    if with_passkey:
+        given = given.filter(bundle__intent__assertion__isnull=False)
+    ids = list(given.values_list("approver_id", flat=True))
+    return _people(tenant=bypass.tenant, ids=ids)
 
 
 def _people(*, tenant: Tenant, ids: Sequence[int]) -> list[Person]:

@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from breakglass.models import (
     BypassRequest,
     Channel,
+    Credential,
     Deploy,
     Grant,
     Notification,
@@ -18,7 +19,7 @@ from breakglass.models import (
 )
 from breakglass.notify import facts
 from breakglass.notify.log_messages import LogFacts
-from breakglass.queries import approvers
+from breakglass.queries import approvers, passkeys
 from breakglass.states import Assurance
 
 PAGE_MAX = 200
@@ -153,6 +154,19 @@ def deploy_facts(*, deploy: Deploy) -> facts.DeployFacts:
         deploy_id=deploy.deploy_id,
         admitted_at=deploy.admitted_at,
         actor=deploy.actor,
+    )
+
+
+def credential_facts(*, pk: int) -> facts.CredentialFacts:
+    """Returns a passkey as the texts take it."""
+    row = Credential.objects.get(pk=pk)
+    return facts.CredentialFacts(
+        site=settings.BASE_URL,
+        name=row.name,
+        enrolled_at=row.enrolled_at,
+        usable_from=passkeys.usable_from(credential=row),
+        revoked_at=row.revoked_at,
+        revoked_by=row.revoked_by,
     )
 
 

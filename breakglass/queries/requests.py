@@ -18,8 +18,9 @@ from breakglass.models import (
     Tenant,
     User,
 )
-from breakglass.queries import access, approvers, policies
+from breakglass.queries import access, approvers, passkeys, policies
 from breakglass.queries.approvers import GroupNeed
+from breakglass.queries.passkeys import Standing
 from breakglass.rules import eligibility, tiers
 from breakglass.rules.approval import Quorum
 from breakglass.rules.eligibility import Answer
@@ -43,6 +44,7 @@ class Preview:
     policy_version: int
     any_branch: bool
     any_artifact: bool
+    with_passkey: tuple[User, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,15 @@ class RequestPage:
 
     rows: list[BypassRequest]
     next: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passkeys:
+    """Whether each approval needs one, who is ready, and what the viewer has."""
+
+    required: bool
+    ready: tuple[User, ...]
+    mine: Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +84,7 @@ class RequestDetail:
     entries: list[AuditEntry]
     ttl_options: tuple[timedelta, ...]
     stricter_note: str
+    passkeys: Passkeys
 
 
 def preview(
@@ -100,14 +112,15 @@ def preview(
         impact=tiers.Impact(impact),
     )
     same = BypassRequest.objects.filter(tenant=tenant, gate=gate, service=service)
+    needs = approvers.needs(
+        tenant=tenant,
+        requirements=chosen.tier.requirements,
+        without=[requester.pk],
+    )
     return Preview(
         tier=chosen.tier,
         reasons=chosen.reasons,
-        approvers=approvers.needs(
-            tenant=tenant,
-            requirements=chosen.tier.requirements,
-            without=[requester.pk],
-        ),
+        approvers=needs,
         ttl_choices=chosen.tier.ttl_choices,
         similar_active=same.filter(
             grant__state=GrantState.ACTIVE, grant__expires_at__gt=DbNow()
@@ -119,6 +132,7 @@ def preview(
         policy_version=policy.version or 0,
         any_branch=not branch,
         any_artifact=not artifact,
+        with_passkey=_ready(tenant, needs) if chosen.tier.passkey_required else (),
     )
 
 
@@ -164,10 +178,18 @@ def detail(*, bypass: BypassRequest, viewer: User, now: datetime) -> RequestDeta
     grant = grant_of(bypass=bypass)
     status = status_of(bypass=bypass, grant=grant, now=now)
     pinned, latest = policies.tiers_in_question(bypass=bypass)
-    given = list(bypass.approvals.select_related("approver", "bundle"))
+    given = list(
+        bypass.approvals.select_related(
+            "approver", "bundle__intent__assertion__credential"
+        )
+    )
     reached = approvers.quorum(bypass=bypass)
     asked = approvers.requester_id(bypass=bypass)
     decided = {asked, *(a.approver_id for a in given)}
+    needs = approvers.still_needed(
+        bypass=bypass, reached=reached, without=list(decided)
+    )
+    required = pinned.passkey_required or latest.passkey_required
     return RequestDetail(
         bypass=bypass,
         grant=grant,
@@ -176,9 +198,7 @@ def detail(*, bypass: BypassRequest, viewer: User, now: datetime) -> RequestDeta
         approvals=given,
         intents=_open_intents(bypass=bypass),
         quorum=reached,
-        needs=approvers.still_needed(
-            bypass=bypass, reached=reached, without=list(decided)
-        ),
+        needs=needs,
         decision=_decision(bypass=bypass, viewer=viewer, status=status),
         may_withdraw=status == "pending" and viewer.pk == bypass.requester_id,
         may_close=status == "active" and _may_close(bypass=bypass, viewer=viewer),
@@ -191,6 +211,11 @@ def detail(*, bypass: BypassRequest, viewer: User, now: datetime) -> RequestDeta
         ),
         ttl_options=_ttl_options(bypass=bypass, tier=pinned),
         stricter_note=_stricter_note(pinned=pinned, latest=latest),
+        passkeys=Passkeys(
+            required=required,
+            ready=_ready(bypass.tenant, needs) if required else (),
+            mine=passkeys.standing(tenant=bypass.tenant, user=viewer, now=now),
+        ),
     )
 
 
@@ -204,6 +229,12 @@ def may_decide(*, bypass: BypassRequest, viewer: User) -> Answer:
         requirements_current=latest.requirements,
         already_approved=bypass.approvals.filter(approver=viewer).exists(),
     )
+
+
+def _ready(tenant: Tenant, needs: tuple[GroupNeed, ...]) -> tuple[User, ...]:
+    """Returns those who are waited for and have a passkey that may approve now."""
+    people = {person.pk: person for need in needs for person in need.people}
+    return tuple(passkeys.ready(tenant=tenant, users=people.values()))
 
 
 def _decision(*, bypass: BypassRequest, viewer: User, status: str) -> Answer:

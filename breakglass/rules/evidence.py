@@ -22,6 +22,19 @@ class AssertedPasskey:
 
 
 @dataclass(frozen=True, slots=True)
+class AttestedPasskey:
+    """
+    What an authenticator answered when it made a credential, byte for byte.
+
+    Source: https://www.w3.org/TR/webauthn-3/#authenticatorattestationresponse
+    """
+
+    client_data: bytes
+    attestation_object: bytes
+    transports: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Proof:
     """
     How a person proved, for one decision, who they are; `at` by the database's clock.

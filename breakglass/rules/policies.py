@@ -1,15 +1,17 @@
 """Reads a policy before it is published and says what is wrong with it."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Final, Literal
 
 from breakglass.rules.outage import FURTHER_APPROVERS
 from breakglass.rules.tiers import Match, Policy, Tier
 from breakglass.rules.window import MAXIMUM_TTL, MINIMUM_TTL, in_words
 
+OFFLINE_TTL: Final = timedelta(hours=1)
 # The alphabet of identifiers and `*`; see identifiers.check_identifier.
 _PATTERN: Final = re.compile(r"[A-Za-z0-9*][A-Za-z0-9._/:@+*-]{0,199}", re.ASCII)
 
@@ -23,18 +25,25 @@ class Finding:
     message: str
 
 
-def lint(*, policy: Policy, known_groups: Mapping[str, int]) -> tuple[Finding, ...]:
+def lint(
+    *,
+    policy: Policy,
+    known_groups: Mapping[str, int],
+    with_passkey: Mapping[str, Set[int]] = MappingProxyType({}),
+) -> tuple[Finding, ...]:
     """
     Returns everything that is wrong or doubtful, tier by tier; empty is good.
 
     `known_groups` maps each group of the tenant to the number of people in it who
-    could approve today (human and active).
+    could approve today (human and active), `with_passkey` to those among them, by any
+    number, who have a passkey that may approve.
     """
     if not policy.tiers:
         return (Finding("error", "", "the policy has no tiers"),)
     findings = [*_order(policy=policy)]
     for tier in policy.tiers:
         findings += _requirements(tier=tier, known_groups=known_groups)
+        findings += _passkeys(tier=tier, with_passkey=with_passkey)
         findings += _ttl_choices(tier=tier)
         findings += _limits(tier=tier)
         findings += _outage(tier=tier, known_groups=known_groups)
@@ -85,6 +94,37 @@ def _requirements(*, tier: Tier, known_groups: Mapping[str, int]) -> Iterator[Fi
                 "nobody could approve"
             )
             yield _warning(tier=tier, message=message)
+
+
+def _passkeys(*, tier: Tier, with_passkey: Mapping[str, Set[int]]) -> Iterator[Finding]:
+    """Where passkeys are asked for and too few have one, nobody could approve."""
+    if tier.passkey_required:
+        for need in tier.requirements:
+            have = len(with_passkey.get(need.group, frozenset()))
+            if have < need.count:
+                message = (
+                    f"each approval needs a passkey, and {have} of {need.group} "
+                    f"{'has' if have == 1 else 'have'} one that can approve, but "
+                    f"{need.count} {'is' if need.count == 1 else 'are'} needed"
+                )
+                yield _warning(tier=tier, message=message)
+    if not tier.offline_quorum:
+        return
+    groups = {need.group for need in tier.requirements}
+    have = len(set().union(*(with_passkey.get(g, frozenset()) for g in groups)))
+    needed = sum(need.count for need in tier.requirements) + 1
+    if have < needed:
+        message = (
+            f"while signing is down {needed} people with passkeys are needed, and "
+            f"{have} {'has' if have == 1 else 'have'} one that can approve"
+        )
+        yield _warning(tier=tier, message=message)
+    if tier.ttl_choices and min(tier.ttl_choices) > OFFLINE_TTL:
+        message = (
+            f"while signing is down a bypass lasts {in_words(OFFLINE_TTL)} at most: "
+            "offer a time that short"
+        )
+        yield _warning(tier=tier, message=message)
 
 
 def _ttl_choices(*, tier: Tier) -> Iterator[Finding]:

@@ -27,7 +27,7 @@ from breakglass.errors import (
     SigningFailed,
 )
 from breakglass.models import (
-    Authentication,
+    Assertion,
     BypassRequest,
     Intent,
     Tenant,
@@ -35,10 +35,10 @@ from breakglass.models import (
 )
 from breakglass.models.signing import IntentKind
 from breakglass.queries import access, people, policies, standing
-from breakglass.rules.evidence import Proof
+from breakglass.rules.evidence import AssertedPasskey, Proof
 from breakglass.rules.identifiers import check_text
 from breakglass.rules.window import check_set_ttl
-from breakglass.services import counting, requests, signatures
+from breakglass.services import counting, evidence, requests, signatures
 from breakglass.services.counting import Outcome
 from breakglass.signing import statements
 from breakglass.states import INTENT_MOVES, IntentState, RequestState, require_move
@@ -127,14 +127,37 @@ def confirm(*, intent_id: UUID, approver: User, proof: Proof) -> Outcome:
     Signs a decision in the approver's name and records it.
 
     The proof must be younger than five minutes by the database's clock, or
-    ReauthenticationRequired is raised. Its ID token, if there is one, is for an
-    instance that trusts its provider, and is never stored. SigningFailed means that
+    ReauthenticationRequired is raised; PasskeyRequired when the tier asks for one and
+    none came along, PasskeyRefused when it does not hold. Its ID token, if there is
+    one, is for an instance that trusts its provider, and never stored. SigningFailed
+    means that
     nothing counted and the intent will be taken up again; Conflict or NotPermitted
     that it never will.
     """
     intent = _commit(intent_id=intent_id, approver=approver, proof=proof)
     bundle = signatures.fulfil(intent=intent, id_token=proof.id_token or None)
     return counting.record(intent=intent, bundle=bundle)
+
+
+@transaction.atomic
+def add_passkey(*, intent_id: UUID, approver: User, passkey: AssertedPasskey) -> Intent:
+    """
+    Adds a passkey's assertion to a decision that waits for its signature.
+
+    The challenge is the same digest. Doing it twice is the same result; Conflict when
+    the decision is no longer waiting, or carries another assertion.
+    """
+    intent = _lock(intent_id=intent_id, approver=approver)
+    if intent.state != IntentState.COMMITTED:
+        msg = "this decision is not waiting for its signature: look at the request"
+        raise Conflict(msg)
+    given = Assertion.objects.filter(intent=intent).first()
+    if given is None:
+        evidence.assert_by(intent=intent, passkey=passkey, now=clock.db_now())
+    elif bytes(given.signature) != passkey.signature:
+        msg = "this decision carries a passkey already"
+        raise Conflict(msg)
+    return intent
 
 
 @transaction.atomic
@@ -221,8 +244,8 @@ def _require_still_may(intent: Intent) -> None:
         raise
 
 
-@transaction.atomic
-def _commit(*, intent_id: UUID, approver: User, proof: Proof) -> Intent:
+def _lock(*, intent_id: UUID, approver: User) -> Intent:
+    """Returns the person's own decision, locked, or raises NotFound."""
     intent = (
         Intent.objects.select_for_update(of=("self",), no_key=True)
         .select_related("tenant", "signer", "request")
@@ -232,6 +255,12 @@ def _commit(*, intent_id: UUID, approver: User, proof: Proof) -> Intent:
     if intent is None:
         msg = "this decision is not waiting any more: look at the request again"
         raise NotFound(msg)
+    return intent
+
+
+@transaction.atomic
+def _commit(*, intent_id: UUID, approver: User, proof: Proof) -> Intent:
+    intent = _lock(intent_id=intent_id, approver=approver)
     now = clock.db_now()
     if not timedelta(0) <= now - proof.at < settings.STEP_UP_MAX_AGE:
         msg = "Sign in again: your last sign-in is older than five minutes."
@@ -246,6 +275,7 @@ def _commit(*, intent_id: UUID, approver: User, proof: Proof) -> Intent:
         raise Conflict(msg)
     if intent.state in (IntentState.COMMITTED, IntentState.SIGNED):
         return intent  # the same decision, sent twice
+    evidence.require(intent=intent, proof=proof)
     intent.state = require_move(
         INTENT_MOVES,
         current=IntentState(intent.state),
@@ -255,17 +285,7 @@ def _commit(*, intent_id: UUID, approver: User, proof: Proof) -> Intent:
     intent.authenticated_at = proof.at
     intent.next_try_at = signatures.lease_until(now)
     intent.save(update_fields=["state", "authenticated_at", "next_try_at"])
-    Authentication.objects.create(
-        intent=intent,
-        method=proof.method,
-        at=proof.at,
-        issuer=proof.issuer,
-        subject=proof.subject,
-        token_sha256=proof.token_sha256,
-        auth_time=proof.auth_time,
-        amr=list(proof.amr),
-        acr=proof.acr,
-    )
+    evidence.keep(intent=intent, proof=proof, now=now)
     return intent
 
 

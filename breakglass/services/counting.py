@@ -6,13 +6,21 @@ Split from approvals.py by step: nothing here signs or talks to the network.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from django.db import transaction
 
 from breakglass import clock, outbox
 from breakglass.actors import SCHEDULER
 from breakglass.audit import chain, events, ledger
-from breakglass.errors import Conflict, DigestMismatch, NotFound, NotPermitted
+from breakglass.errors import (
+    Conflict,
+    DigestMismatch,
+    NotFound,
+    NotPermitted,
+    PasskeyRefused,
+    PasskeyRequired,
+)
 from breakglass.models import (
     Approval,
     Assertion,
@@ -23,11 +31,16 @@ from breakglass.models import (
     Intent,
     User,
 )
-from breakglass.queries import access, approvers
+from breakglass.queries import access, approvers, policies
 from breakglass.queries.requests import may_decide
 from breakglass.rules.approval import Quorum, require_second_person
-from breakglass.services import grants, requests, standing_in
+from breakglass.services import grants, passkeys, requests, standing_in
 from breakglass.states import INTENT_MOVES, IntentState, RequestState, require_move
+
+PASSKEY_REQUIRED: Final = (
+    "This tier asks for a passkey with each approval. Approve with yours; if you have "
+    "none yet, add one on your passkeys page."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +94,7 @@ def _record_locked(*, intent: Intent, bundle: Bundle) -> Outcome:
     require_open(bypass=bypass, digest=bypass.digest_hex, now=now)
     require_may_decide(bypass=bypass, person=approver)
     standing_in.require_fits(bypass=bypass, intent=intent, bundle=bundle)
+    _require_passkey(bypass=bypass, intent=intent)
     approval = Approval.objects.create(
         request=bypass,
         approver=approver,
@@ -111,6 +125,22 @@ def _record_locked(*, intent: Intent, bundle: Bundle) -> Outcome:
     requests.end(bypass=bypass, state=RequestState.APPROVED, person=None)
     grant = grants.issue(bypass=bypass, completed_by=approver, now=clock.db_now())
     return Outcome(approval, grant, reached)
+
+
+def _require_passkey(*, bypass: BypassRequest, intent: Intent) -> None:
+    """
+    Asks again what was asked before the signature: policy and passkey may have changed.
+
+    The credential's row stays locked, so that no removal comes between this look and
+    the entry: in the log, what counted was never removed before.
+    """
+    given = Assertion.objects.filter(intent=intent).first()
+    if given is None:
+        if policies.terms_of(bypass=bypass).passkey_required:
+            raise PasskeyRequired(PASSKEY_REQUIRED)
+    elif passkeys.lock_credential(pk=given.credential_id).revoked_at is not None:
+        msg = "This passkey was removed before the approval counted. Approve again."
+        raise PasskeyRefused(msg)
 
 
 def _append(*, bypass: BypassRequest, approval: Approval, bundle: Bundle) -> None:

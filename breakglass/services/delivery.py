@@ -48,6 +48,7 @@ _SEVERITIES: Final[Mapping[str, Severity]] = {
     outbox.POSTMORTEM_OVERDUE: Severity.WARNING,
     outbox.LOG_FINDING: Severity.CRITICAL,
     outbox.LOG_READ_ONLY: Severity.CRITICAL,
+    outbox.CREDENTIAL_ENROLLED: Severity.WARNING,
 }
 
 

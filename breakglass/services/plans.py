@@ -9,7 +9,7 @@ from breakglass import outbox
 from breakglass.audit import events
 from breakglass.errors import BreakglassError
 from breakglass.models import BypassRequest, Tenant, User
-from breakglass.notify import log_messages, messages
+from breakglass.notify import accounts, log_messages, messages
 from breakglass.queries import approvers
 from breakglass.queries import messages as rows
 from breakglass.queries import standing as log_standings
@@ -42,7 +42,7 @@ class Plan:
 
     text: messages.Text
     people: Sequence[User]
-    bypass: BypassRequest | None
+    bypass: BypassRequest | None = None
     to_channels: bool = False
     event: str = ""
 
@@ -220,6 +220,21 @@ def _log_read_only(due: Due) -> Plan | None:
     )
 
 
+def _credential_enrolled(due: Due) -> Plan | None:
+    """Tells its owner, who may not be who added it; not once it is removed again."""
+    facts = rows.credential_facts(pk=due.subject_id)
+    if facts.revoked_at is not None:
+        return None
+    owner = User.objects.get(pk=due.person_id)
+    return Plan(text=accounts.credential_enrolled(facts), people=[owner])
+
+
+def _credential_revoked(due: Due) -> Plan | None:
+    facts = rows.credential_facts(pk=due.subject_id)
+    owner = User.objects.get(pk=due.person_id)
+    return Plan(text=accounts.credential_revoked(facts), people=[owner])
+
+
 def _to_requester(
     bypass: BypassRequest, *, text: messages.Text, to_channels: bool = False
 ) -> Plan:
@@ -247,4 +262,6 @@ _PLANNERS: Final[Mapping[str, Callable[[Due], Plan | None]]] = {
     outbox.POSTMORTEM_OVERDUE: _postmortem_overdue,
     outbox.LOG_FINDING: _log_finding,
     outbox.LOG_READ_ONLY: _log_read_only,
+    outbox.CREDENTIAL_ENROLLED: _credential_enrolled,
+    outbox.CREDENTIAL_REVOKED: _credential_revoked,
 }

@@ -11,6 +11,7 @@ from breakglass.actors import Actor
 from breakglass.audit import chain, events, ledger
 from breakglass.errors import Conflict, NotFound, PolicyViolation
 from breakglass.models import Policy, Requirement, RoleGroup, Tenant, Tier, User
+from breakglass.queries import passkeys
 from breakglass.queries import policies as queries
 from breakglass.rules.policies import Finding, lint
 from breakglass.states import PolicyState
@@ -47,7 +48,11 @@ def check(*, policy: Policy) -> tuple[Finding, ...]:
     )
     groups = RoleGroup.objects.filter(tenant=policy.tenant).annotate(size=counted)
     known = {group.slug: group.size for group in groups}
-    findings = lint(policy=queries.as_rules(policy=policy), known_groups=known)
+    findings = lint(
+        policy=queries.as_rules(policy=policy),
+        known_groups=known,
+        with_passkey=passkeys.ready_by_group(tenant=policy.tenant),
+    )
     return tuple(sorted(findings, key=lambda finding: finding.level != "error"))
 
 

@@ -19,6 +19,7 @@ from breakglass.audit import events, ledger
 from breakglass.errors import Conflict, InvalidInput
 from breakglass.models import Gate, RoleGroup, RoleMember, Tenant, User
 from breakglass.rules.identifiers import check_identifier, check_text
+from breakglass.services import passkeys
 
 TENANT_PERMISSIONS: Final = frozenset(code for code, _ in Tenant._meta.permissions)  # noqa: SLF001 - Django's documented Meta API
 GATE_PERMISSIONS: Final = frozenset(code for code, _ in Gate._meta.permissions)  # noqa: SLF001 - Django's documented Meta API
@@ -83,7 +84,13 @@ def change(
 
 @transaction.atomic
 def add_member(*, role: RoleGroup, user: User, actor: Actor) -> None:
-    """Gives a person the role; Conflict when they hold it already."""
+    """
+    Gives a person the role; Conflict when they hold it already.
+
+    Somebody new to the tenant brings their passkeys: its log names each of them, and
+    from that entry on they cool down there.
+    """
+    passkeys.lock_person(pk=user.pk)  # against an enrolment at this very moment
     _, added = RoleMember.objects.get_or_create(
         role=role,
         user=user,
@@ -94,6 +101,7 @@ def add_member(*, role: RoleGroup, user: User, actor: Actor) -> None:
         raise Conflict(msg)
     user.groups.add(role.auth_group)
     _record_member(role=role, user=user, event=events.ROLE_MEMBER_ADDED, actor=actor)
+    passkeys.introduce(user=user, tenant=role.tenant, actor=actor)
 
 
 @transaction.atomic

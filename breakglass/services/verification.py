@@ -9,11 +9,11 @@ from typing import Any, Final
 import psycopg
 from django.db import connection, transaction
 
-from breakglass.audit import chain, verify
+from breakglass.audit import chain, passkeys, verify
 from breakglass.audit.tree import Frontier
 from breakglass.audit.verify import Anchor, Checked, Position, Report, StoredBundle
 from breakglass.models import AuditEntry, ChainHead, LogStanding, Tenant
-from breakglass.services.verifying import anchors, bundles, entries, rows
+from breakglass.services.verifying import anchors, bundles, earlier, entries, rows
 from breakglass.services.verifying.entries import Log, Piece
 from breakglass.services.verifying.rows import Logged
 
@@ -26,6 +26,7 @@ _LOOKED_AT: Final = (
     "credential.",
     "identity.",
     "person.",
+    "policy.published",
     "log.reanchored",
 )
 """Entries whose content is checked beyond its bytes; see `_look_at`."""
@@ -46,6 +47,7 @@ class _Work:
     outside: list[Anchor]
     frontier: Frontier
     hashes: dict[int, bytes]
+    known: passkeys.Known
     roots: dict[int, bytes] = field(default_factory=dict)
     notable: list[Checked] = field(default_factory=list)
     logged: Logged = field(default_factory=Logged)
@@ -93,6 +95,7 @@ def verify_tenant(
         outside=outer,
         frontier=anchors.frontier(tenant=tenant, start=start, report=report),
         hashes=anchors.hashes_of([*inner, *outer], tenant=tenant, upto=start.seq),
+        known=earlier.known(tenant=tenant, upto=start.seq),
     )
     _walk(work, head=head, processes=processes)
     _check_bundles(work, processes=processes)
@@ -203,6 +206,12 @@ def _look_at(work: _Work, checked: Checked) -> None:
     """Notes one entry of `_LOOKED_AT`; its signatures are checked after the walk."""
     content = checked.content
     work.logged.note(content)
+    if work.start.seq and content["event"] == "request.approved":
+        earlier.recall_request(
+            work.known, tenant=work.tenant, bypass_id=content["bypass_id"]
+        )
+    for message in passkeys.problems(checked, known=work.known):
+        work.report.add(checked.seq, message)
     if content["event"] in {"request.approved", "grant.issued"}:
         work.notable.append(checked)
     elif content["event"] == "log.reanchored":
@@ -230,6 +239,7 @@ def _check_bundles(work: _Work, *, processes: int) -> None:
     work.progress("bundles", total, total)
     for checked in work.notable:
         verify.check_evidence(checked, held=held, report=work.report)
+        passkeys.check_statement(checked, held=held, report=work.report)
 
 
 def _check_recent_rows(work: _Work) -> None:

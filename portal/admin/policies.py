@@ -47,6 +47,7 @@ class TierInline(admin.StackedInline[Tier, Policy]):
             },
         ),
         ("Who must approve", {"fields": ("needs",)}),
+        ("With what evidence", {"fields": ("passkey_required", "signing_outage")}),
         (
             "How long",
             {

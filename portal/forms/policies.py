@@ -114,8 +114,18 @@ class TierForm(forms.ModelForm[TierRow]):
             *("max_active_per_service", "postmortem_days"),
             *("passkey_required", "signing_outage"),
         )
-        labels = {"postmortem_days": "Post-mortem within"}
-        help_texts = {"postmortem_days": "Working days from the close to the deadline."}
+        labels = {
+            "postmortem_days": "Post-mortem within",
+            "passkey_required": "Each approval needs a passkey",
+            "signing_outage": "While signing is down",
+        }
+        help_texts = {
+            "postmortem_days": "Working days from the close to the deadline.",
+            "passkey_required": "The approver's own authenticator answers with the "
+            "digest of the decision. People add theirs on their passkeys page.",
+            "signing_outage": "The fallback needs one more approver, passkeys from "
+            "all of them, and ends within an hour.",
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -192,6 +202,8 @@ def terms_in_words(tier: Tier) -> str:
     if tier.max_active_per_service:
         limit = _count(tier.max_active_per_service, "active grant")
         sentences.append(f"At most {limit} per service")
+    if tier.passkey_required:
+        sentences.append("Each approval needs a passkey")
     if tier.offline_quorum:
         people = sum(need.count for need in tier.requirements) + FURTHER_APPROVERS
         sentences.append(

@@ -3,18 +3,20 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.adapter import DefaultAccountAdapter, get_adapter
 from allauth.account.authentication import get_authentication_records
+from allauth.account.internal.flows import login as flow
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from breakglass import clock
 from breakglass.models import User
 
 # When the person of this session last proved who they are, by the database's clock.
 AUTHENTICATED_AT: Final = "breakglass_authenticated_at"
-# When they last proved it in any way, also by a sign-in that was for something else:
-# good for changing one's own account, never for signing a decision.
+# When they last proved it in any way: by a sign-in that was for something else, or by
+# a passkey that may still cool down. Good for one's own account, never for a decision.
 CONFIRMED_AT: Final = "breakglass_confirmed_at"
 SINGLE_SIGN_ON: Final = "socialaccount"  # as allauth records it
 
@@ -56,26 +58,30 @@ def record_confirmation(request: HttpRequest) -> None:
 
 def recently_confirmed(request: HttpRequest) -> bool:
     """Says whether the person proved who they are in any way, minutes ago."""
-    now = clock.db_now()
     times = (_stored(request, AUTHENTICATED_AT), _stored(request, CONFIRMED_AT))
-    return any(
-        at is not None and timedelta(0) <= now - at < settings.STEP_UP_MAX_AGE
-        for at in times
-    )
+    return any(_is_fresh(at) for at in times)
+
+
+def sign_in_by_passkey(request: HttpRequest, user: User) -> None:
+    """Logs in whose passkey has just answered; approving still asks for a proof."""
+    get_adapter(request).login(request, user)
+    request.session.pop(AUTHENTICATED_AT, None)
+    record_passkey(request, user)
+
+
+def record_passkey(request: HttpRequest, user: User) -> None:
+    """
+    Notes in the session that this person's passkey has just answered.
+
+    It signs no decision: there a passkey answers the decision itself.
+    """
+    record_confirmation(request)
+    flow.record_authentication(request, user, method="mfa", type="webauthn")
 
 
 def authenticated_at(request: HttpRequest) -> datetime | None:
     """Returns when the person of this session last authenticated, if we know."""
     return _stored(request, AUTHENTICATED_AT)
-
-
-def fresh_authentication(request: HttpRequest) -> datetime | None:
-    """Returns the last authentication if it is young enough to sign a decision."""
-    at = authenticated_at(request)
-    if at is None:
-        return None
-    age = clock.db_now() - at
-    return at if timedelta(0) <= age < settings.STEP_UP_MAX_AGE else None
 
 
 def _stored(request: HttpRequest, key: str) -> datetime | None:
@@ -87,3 +93,22 @@ def _stored(request: HttpRequest, key: str) -> datetime | None:
     except ValueError:
         return None
     return at if at.tzinfo else None
+
+
+def fresh_authentication(request: HttpRequest) -> datetime | None:
+    """Returns the last authentication if it is young enough to sign a decision."""
+    at = authenticated_at(request)
+    return at if _is_fresh(at) else None
+
+
+def next_address(request: HttpRequest, default: str) -> str:
+    """Returns where to go on to; never to another host."""
+    wanted = request.POST.get("next") or request.GET.get("next", "")
+    safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()})
+    return wanted if wanted and safe else default
+
+
+def _is_fresh(at: datetime | None) -> bool:
+    if at is None:
+        return False
+    return timedelta(0) <= clock.db_now() - at < settings.STEP_UP_MAX_AGE

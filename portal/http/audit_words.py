@@ -54,6 +54,8 @@ _SENTENCES: Final[Mapping[str, str]] = {
     events.IDENTITY_LINKED: "{actor} linked an identity to {person}",
     events.IDENTITY_UNLINKED: "{actor} unlinked an identity of {person}: {reason}",
     events.PERSON_MERGED: "{actor} merged {merged} into {kept}: {reason}",
+    events.CREDENTIAL_ENROLLED: "{person} has the passkey {name}, from {usable} on",
+    events.CREDENTIAL_REVOKED: "{actor} removed a passkey of {person}: {reason}",
     events.CHANNEL_CHANGED: "{actor} changed the channel {name}",
     events.EVIDENCE_EXPORTED: "{actor} exported evidence",
     events.LOG_SEALED: "The log was sealed at entry {size}",
@@ -95,9 +97,23 @@ _LABELS: Final[Mapping[str, str]] = {
     "deploy_id": "Deploy",
     "postmortem_due_at": "Post-mortem due",
     "data_class": "Data class",
+    "authentication": "Fresh sign-in",
+    "statement_sha256": "SHA-256 of the statement",
+    "credential": "Passkey's own name",
+    "public_key": "Public key",
+    "cose_key": "Public key as it came (COSE)",
+    "aaguid": "Kind of authenticator",
+    "rp_id": "Made for",
+    "usable_from": "Approves from",
     "before": "Configuration before",
     "after": "Configuration after",
 }
+# What is said here of a fact with parts; the whole of it is in the entry's JSON.
+_SUMMARIES: Final[Mapping[str, tuple[str, ...]]] = {
+    "authentication": ("method", "issuer"),
+    "passkey": ("credential",),
+}
+_MOMENTS: Final = ("_at", "_from")
 _SHOWN: Final = 240
 
 
@@ -134,6 +150,8 @@ def _words(entry: AuditEntry) -> dict[str, str]:
     words = {name: _text(name, value) for name, value in given.items() if value != ""}
     if "ttl_seconds" in words:
         words["ttl"] = words["ttl_seconds"]
+    if "usable_from" in given:
+        words["usable"] = _fact("usable_at", given["usable_from"])
     if "is_active" in given:
         words["turned"] = "activated" if given["is_active"] else "deactivated"
     return {**words, "actor": entry.actor, "bypass": entry.bypass_id}
@@ -148,7 +166,7 @@ def _label(event: str, name: str) -> str:
 
 def _fact(name: str, value: Any) -> str:
     """As `_text`; a moment reads like every other one on the page, to the second."""
-    if isinstance(value, str) and (name == "at" or name.endswith("_at")):
+    if isinstance(value, str) and (name == "at" or name.endswith(_MOMENTS)):
         try:
             return utc(datetime.fromisoformat(value))
         except ValueError:
@@ -164,6 +182,8 @@ def _text(name: str, value: Any) -> str:
         return in_words(timedelta(seconds=value))
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
         return ", ".join(value)
+    if isinstance(value, dict) and name in _SUMMARIES:
+        return ", ".join(str(value[k]) for k in _SUMMARIES[name] if value.get(k))
     if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False)
     return str(value)

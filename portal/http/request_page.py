@@ -110,6 +110,8 @@ def _state(detail: RequestDetail, heading: str) -> tuple[object, ...]:
         detail.entries[-1].seq if detail.entries else 0,
         detail.decision,
         detail.may_close,
+        detail.passkeys.required,
+        [person.pk for person in detail.passkeys.ready],
         [(intent.pk, intent.state, intent.attempts) for intent in detail.intents],
         [(deploy.pk, deploy.state) for deploy in detail.deploys],
         [(need.group, [person.pk for person in need.people]) for need in detail.needs],

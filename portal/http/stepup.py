@@ -15,11 +15,14 @@ from django.urls import reverse
 from breakglass import clock
 from breakglass.errors import (
     BreakglassError,
+    PasskeyRefused,
+    PasskeyRequired,
     ReauthenticationRequired,
     SigningFailed,
 )
 from breakglass.models import Intent, User
 from breakglass.models.signing import IntentKind
+from breakglass.queries import policies
 from breakglass.rules.evidence import Proof
 from breakglass.services import approvals
 from breakglass.services.counting import Outcome
@@ -32,11 +35,22 @@ BACK_TO_INBOX: Final = "inbox"
 
 
 def proceed(request: PageRequest, intent: Intent, *, back: str) -> HttpResponse:
-    """Signs at once after a fresh sign-in; else asks for one first."""
+    """
+    Signs at once after a fresh sign-in; else asks for one first.
+
+    A passkey answers one decision and no other, so it is asked for each time.
+    """
     at = accounts.fresh_authentication(request)
-    if at is None:
+    if at is None or _wants_passkey(request, intent):
         return ask(request, intent, back=back)
     return sign(request, intent, Proof(method="password", at=at), back=back)
+
+
+def _wants_passkey(request: PageRequest, intent: Intent) -> bool:
+    bypass = intent.request
+    assert bypass is not None  # noqa: S101 - a constraint says so
+    chosen = request.POST.get("with") == "passkey"
+    return chosen or policies.terms_of(bypass=bypass).passkey_required
 
 
 def ask(request: PageRequest, intent: Intent, *, back: str) -> HttpResponse:
@@ -57,6 +71,9 @@ def sign(
             approver=request.user,
             proof=proof,
         )
+    except (PasskeyRefused, PasskeyRequired) as error:
+        messages.error(request, f"nothing was recorded. {sentence(error)}")
+        return ask(request, intent, back=back)
     except ReauthenticationRequired:
         return ask(request, intent, back=back)
     except SigningFailed as error:

@@ -29,6 +29,8 @@ def compose(
         "BREAKGLASS_VAR_DIR": str(var_dir),
         "BREAKGLASS_BASE_URL": base_url(host=host, port=port),
         "BREAKGLASS_ALLOWED_HOSTS": ",".join(hosts),
+        # A passkey added in the demo approves within the same visit.
+        "BREAKGLASS_PASSKEY_COOL_DOWN_MINUTES": "1",
     }
     if not environ.get("BREAKGLASS_SECRET_KEY"):
         ours["BREAKGLASS_SECRET_KEY"] = private_files.secret(var_dir / "secret_key")

@@ -21,6 +21,7 @@ SECRET_KEY: str = env.str("BREAKGLASS_SECRET_KEY", "")
 DEBUG = False
 ALLOWED_HOSTS: list[str] = env.list("BREAKGLASS_ALLOWED_HOSTS", [])
 BASE_URL: str = env.str("BREAKGLASS_BASE_URL", "http://localhost:8000").rstrip("/")
+WEBAUTHN_RP_ID: str = env.str("BREAKGLASS_RP_ID", "")  # empty: BASE_URL's host
 
 # --- database: the app's role by default, the owner's for migrations -----------------
 DATABASE_URL: str = env.str(
@@ -39,6 +40,7 @@ DATABASE_APP_ROLE: str = env.str("BREAKGLASS_DATABASE_APP_ROLE", "breakglass_app
 
 # --- rules of the product that a platform may set ------------------------------------
 STEP_UP_MAX_AGE: Final = timedelta(minutes=5)
+PASSKEY_COOL_DOWN_MINUTES: int = env.int("BREAKGLASS_PASSKEY_COOL_DOWN_MINUTES", 1440)
 OPEN_REQUEST_LIMIT: int = env.int("BREAKGLASS_OPEN_REQUEST_LIMIT", 5)
 DEPLOY_REPORT_DEADLINE: Final = timedelta(
     minutes=env.int("BREAKGLASS_DEPLOY_REPORT_MINUTES", 60)
@@ -130,8 +132,7 @@ SOCIALACCOUNT_LOGIN_ON_GET = True
 OIDC_DEADLINE = timedelta(seconds=5)  # for all that one sign-in asks of its provider
 SOCIALACCOUNT_ADAPTER = "portal.http.sso.SocialAdapter"
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
-MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
-MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]  # passkeys are ours (ADR 0008)
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.ScryptPasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",

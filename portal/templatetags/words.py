@@ -117,6 +117,8 @@ EVENTS: Final = {
     "identity.linked": Look("linked an identity", "link", "calm"),
     "identity.unlinked": Look("unlinked an identity", "unlink", "calm"),
     "person.merged": Look("merged two accounts", "merge", "wait"),
+    "credential.enrolled": Look("added a passkey", "key-round", "calm"),
+    "credential.revoked": Look("removed a passkey", "key-round", "calm"),
     "channel.changed": Look("changed a channel", "bell", "calm"),
     "evidence.exported": Look("exported evidence", "package", "calm"),
     "log.reanchored": Look("re-anchored the log", "anchor", "wait"),

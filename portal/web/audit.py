@@ -15,7 +15,13 @@ from breakglass.models import AuditEntry, Bundle, Checkpoint, Tenant
 from breakglass.queries import access
 from breakglass.queries import audit as log
 from portal.forms.audit import AuditFilterForm
-from portal.http import audit_checks, audit_words, custody, tenancy
+from portal.http import (
+    audit_checks,
+    audit_words,
+    custody,
+    passkey_checks,
+    tenancy,
+)
 from portal.http.htmx import PageRequest, render_page
 
 
@@ -157,6 +163,7 @@ def _proof(tenant: Tenant, found: AuditEntry) -> dict[str, Any]:
         bundle=signed,
         checkpoint=_checkpoint(tenant),
     )
+    lines[-1:-1] = passkey_checks.lines(found)
     return {
         "checks": lines,
         "failed": [line for line in lines if line.state == audit_checks.FAILED],

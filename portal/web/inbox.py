@@ -7,7 +7,7 @@ from django.views.decorators.http import require_GET
 
 from breakglass import clock
 from breakglass.models import BypassRequest
-from breakglass.queries import inbox
+from breakglass.queries import inbox, passkeys
 from breakglass.queries import requests as queries
 from portal.http import stepup
 from portal.http.htmx import PageRequest, render_live
@@ -21,12 +21,18 @@ def index(request: PageRequest) -> HttpResponse:
     now = clock.db_now()
     rows = inbox.waiting_for(user=request.user, now=now)
     unfinished = stepup.unfinished(request.user)
+    ready = passkeys.tenants_ready(user=request.user)
     begun = {intent.request_id for intent in unfinished}
     tab = "decided" if request.GET.get("tab") == "decided" else ""
     decided = inbox.decided_by(user=request.user) if tab else []
     context = {
         "rows": [
-            {"row": row, "lengths": _lengths(row), "roles": _roles(row)}
+            {
+                "row": row,
+                "lengths": _lengths(row),
+                "roles": _roles(row),
+                "passkey": row.tenant.pk in ready,
+            }
             for row in rows
             if row.bypass.pk not in begun
         ],

@@ -9,15 +9,19 @@ from django.contrib import messages
 from django.contrib.auth import authenticate
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 
-from breakglass.errors import BreakglassError, NotFound
-from breakglass.models import Intent
+from breakglass import clock
+from breakglass.errors import BreakglassError, NotFound, PasskeyRefused
+from breakglass.models import Intent, User
+from breakglass.queries import passkeys as queries
+from breakglass.rules.evidence import Proof
 from breakglass.services import approvals
+from breakglass.services import passkeys as services
 from portal.forms.approvals import ReauthenticateForm
-from portal.http import accounts, stepup
+from portal.forms.passkeys import AnswerForm
+from portal.http import accounts, passkeys, stepup
 from portal.http.errors import sentence
 from portal.http.htmx import PageRequest, render_page
 from portal.http.oidc import flow, leaving, provider_or_404, providers_of, returning
@@ -45,6 +49,8 @@ def reauthenticate(request: PageRequest) -> HttpResponse:
         return _page(request, intent, ReauthenticateForm(), is_fresh=is_fresh)
     if "provider" in request.POST:
         return _leave(request, intent)
+    if "credential_id" in request.POST:
+        return _by_passkey(request, intent)
     form = ReauthenticateForm(request.POST)
     if intent is None or not is_fresh:  # a GET never signs; a fresh session just posts
         if not _proved(request, form):
@@ -81,6 +87,32 @@ def _leave(request: PageRequest, intent: Intent | None) -> HttpResponse:
         back=_given(request, "back"),
         next_url=_next(request),
     )
+
+
+def _by_passkey(request: PageRequest, intent: Intent | None) -> HttpResponse:
+    """Signs the decision that the passkey answered; or, without one, goes on."""
+    try:
+        passkey = AnswerForm(request.POST).answer()
+        if intent is None:
+            challenge = passkeys.take(request, passkeys.SIGN_IN)
+            _require_own(
+                request, services.sign_in(passkey=passkey, challenge=challenge)
+            )
+    except PasskeyRefused as error:
+        form = ReauthenticateForm()
+        messages.error(request, f"nothing was recorded. {sentence(error)}")
+        return _page(request, intent, form, is_fresh=False, status=422)
+    if intent is None:
+        accounts.record_passkey(request, request.user)
+        return HttpResponseRedirect(_next(request))
+    proof = Proof(method="passkey", at=clock.db_now(), passkey=passkey)
+    return stepup.sign(request, intent, proof, back=_given(request, "back"))
+
+
+def _require_own(request: PageRequest, person: User) -> None:
+    if person.pk != request.user.pk:
+        msg = "This is somebody else's passkey."
+        raise PasskeyRefused(msg)
 
 
 def _intent(request: PageRequest) -> Intent | None:
@@ -126,8 +158,10 @@ def _page(
     form: ReauthenticateForm,
     *,
     is_fresh: bool,
+    status: int = 200,
 ) -> HttpResponse:
     context: dict[str, Any] = {
+        **(passkeys.for_decision(intent, request.user) if intent else {}),
         "intent": intent,
         "bypass": intent.request if intent else None,
         "back": _given(request, "back"),
@@ -137,16 +171,14 @@ def _page(
         "providers": providers_of(request.user),
         "has_password": request.user.has_usable_password(),
         "is_fresh": is_fresh and intent is not None,
+        "has_passkey": not intent and queries.live(user=request.user).exists(),
     }
-    status = 422 if form.errors else 200
+    status = 422 if form.errors else status
     return render_page(request, "account/stepup.html", context, status=status)
 
 
 def _next(request: PageRequest) -> str:
-    """Returns where to go on to; never to another host."""
-    wanted = _given(request, "next")
-    safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()})
-    return wanted if wanted and safe else "/"
+    return accounts.next_address(request, "/")
 
 
 def _given(request: PageRequest, name: str) -> str:

@@ -131,7 +131,8 @@ def _approver(world):
     yield "decided", "/inbox?tab=decided", None
     yield "to decide", request_url(world.high), None
     yield "step-up", f"/accounts/reauthenticate/?intent={world.intent.public_id}", None
-    yield "passkeys", "/accounts/2fa/", None
+    yield "passkeys", "/profile/passkeys", None
+    yield "codes", "/accounts/2fa/", None
     yield "sign out", "/accounts/logout/", None
 
 

@@ -48,6 +48,11 @@ SIGN_IN = {
     "acr": "",
 }
 TREE_ROOT = sha256(b"the root of the tree").hexdigest()
+PASSKEY = {
+    "person": PEER["name"],
+    "id": PEER["id"],
+    "credential": chain.base64url(sha256(b"the id of the passkey").digest()),
+}
 GRANT_BUNDLE = sha256(b"the bundle of the grant").hexdigest()
 COUNTER_BUNDLE = sha256(b"the bundle of the countersignature").hexdigest()
 TEXT_DIGEST = sha256(b"the text of the post-mortem").hexdigest()
@@ -153,6 +158,22 @@ ENTRIES = {
             "reason": "Both are hers",
         },
     ),
+    events.CREDENTIAL_ENROLLED: (
+        PEER,
+        {
+            **PASSKEY,
+            "name": "The key on my ring",
+            "public_key": chain.base64url(b"DER SubjectPublicKeyInfo"),
+            "cose_key": chain.base64url(b"COSE_Key"),
+            "algorithm": -7,
+            "aaguid": "00000000-0000-0000-0000-000000000000",
+            "rp_id": "breakglass.example",
+            "enrolled_at": OPENED,
+            "usable_from": chain.timestamp(START + timedelta(days=2)),
+            "cool_down_seconds": 86400,
+        },
+    ),
+    events.CREDENTIAL_REVOKED: (PEER, {**PASSKEY, "reason": "Lost on the train."}),
     events.POLICY_PUBLISHED: (
         OPERATOR,
         {

@@ -31,7 +31,7 @@ from breakglass.services import (
 )
 from breakglass.services import grants as grant_services
 from breakglass.states import DeployState
-from tests import database, factories, fallback
+from tests import authenticator, database, factories, fallback
 from tests.conformance import make_golden
 from tests.flows.services import steps
 
@@ -205,6 +205,7 @@ def administer(acme, who, gate):
     roles.add_member(role=role, user=who.auditor, actor=admin)
     roles.remove_member(role=role, user=who.auditor, actor=admin)
     people.deactivate(user=who.auditor, actor=OPERATOR)
+    authenticator.remove(who.senior, authenticator.enrol(who.senior))
     link = {"issuer": "https://idp.example", "actor": OPERATOR}
     identities.link(user=who.senior, subject="s-1", **link)
     gone = identities.link(user=who.senior, subject="s-2", **link)

@@ -1,5 +1,6 @@
 """Steps that many tests of the services take: sign, grant, ask, change the policy."""
 
+import json
 from datetime import timedelta
 
 from breakglass.actors import OPERATOR
@@ -80,6 +81,12 @@ def events(tenant, *, after=0):
     """The names of the tenant's entries, oldest first, behind number `after`."""
     rows = AuditEntry.objects.filter(tenant=tenant, seq__gt=after).order_by("seq")
     return list(rows.values_list("event", flat=True))
+
+
+def facts(tenant, event):
+    """What the tenant's newest entry of that event says."""
+    row = AuditEntry.objects.filter(tenant=tenant, event=event).latest("seq")
+    return json.loads(bytes(row.body))["facts"]
 
 
 def size(tenant):

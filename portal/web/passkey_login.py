@@ -1,0 +1,42 @@
+"""Sign in with a passkey: whose it is, is what it says; nobody types a name."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import resolve_url
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from breakglass.errors import PasskeyRefused
+from breakglass.services import passkeys
+from portal.forms.passkeys import AnswerForm
+from portal.http import accounts
+from portal.http import passkeys as challenges
+from portal.http.errors import sentence
+
+
+@login_not_required
+@require_POST
+def options(request: HttpRequest) -> HttpResponse:
+    """Answers with a challenge that is good once; it tells nothing about anybody."""
+    person = request.user if request.user.is_authenticated else None
+    asked = passkeys.begin_sign_in(user=person)
+    return JsonResponse(challenges.remember(request, challenges.SIGN_IN, asked))
+
+
+@login_not_required
+@require_POST
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Signs in whoever the passkey belongs to; what does not hold is said there."""
+    try:
+        person = passkeys.sign_in(
+            passkey=AnswerForm(request.POST).answer(),
+            challenge=challenges.take(request, challenges.SIGN_IN),
+        )
+    except PasskeyRefused as error:
+        messages.error(request, f"you are not signed in. {sentence(error)}")
+        return HttpResponseRedirect(reverse("account_login"))
+    accounts.sign_in_by_passkey(request, person)
+    return HttpResponseRedirect(
+        accounts.next_address(request, resolve_url("dashboard"))
+    )
