@@ -65,3 +65,10 @@ def seal_logs() -> None:
 def remind_overdue() -> None:
     """Tells about post-mortems past their deadline."""
     SWEEPS["remind_overdue"]()
+
+
+# An archive of a long log takes minutes. A second delivery meanwhile finds it claimed.
+@shared_task(**_OPTIONS, soft_time_limit=1740, time_limit=1800)
+def make_exports() -> None:
+    """Makes the evidence archives that wait, and drops old ones."""
+    SWEEPS["make_exports"]()

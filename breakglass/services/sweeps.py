@@ -11,6 +11,7 @@ from breakglass.services import (
     approvals,
     delivery,
     deploys,
+    exports,
     grants,
     postmortems,
     requests,
@@ -35,6 +36,7 @@ SWEEPS: Final[dict[str, Callable[[], int]]] = {
     "remind_overdue": postmortems.remind_overdue,
     "drain_outbox": delivery.drain,
     "seal_logs": sealing.seal_due,
+    "make_exports": exports.make_due,
 }
 
 

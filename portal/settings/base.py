@@ -56,6 +56,7 @@ SIGNING_DEADLINE: Final = timedelta(
     seconds=env.int("BREAKGLASS_SIGNING_DEADLINE_SECONDS", 10)
 )
 CHECKPOINT_DIR: str = env.str("BREAKGLASS_CHECKPOINT_DIR", str(VAR_DIR / "checkpoints"))
+EXPORT_DIR: str = env.str("BREAKGLASS_EXPORT_DIR", str(VAR_DIR / "exports"))
 
 # --- rules of the product that a platform may set ------------------------------------
 STEP_UP_MAX_AGE: Final = timedelta(minutes=5)
@@ -243,6 +244,7 @@ SWEEPS: Final = {
     "sign_statements": 2,
     "drain_outbox": 2,
     "seal_logs": 5,
+    "make_exports": 2,
     "lapse_requests": 10,
     "remind_overdue": 60,
 }

@@ -4,8 +4,8 @@ import pytest
 from django.conf import settings
 
 from breakglass import tasks
-from breakglass.models import AuditEntry, OutboxMessage
-from breakglass.services import signatures, sweeps
+from breakglass.models import AuditEntry, Export, OutboxMessage
+from breakglass.services import exports, signatures, sweeps
 from portal.celery import app
 from tests import database, factories
 from tests.flows.services import steps
@@ -49,6 +49,7 @@ def test_a_task_survives_its_worker_and_keeps_no_result(name):
 def busy(acme, people, gate, settings, tmp_path, monkeypatch):
     """Something due for every sweep."""
     settings.CHECKPOINT_DIR = str(tmp_path)
+    settings.EXPORT_DIR = str(tmp_path / "exports")
     settings.DEPLOY_REPORT_DEADLINE = steps.QUARTER / 3
     monkeypatch.setattr(signatures, "fulfil", lambda *, intent: steps.sign_here(intent))
     steps.grant(acme, people, gate)
@@ -58,12 +59,16 @@ def busy(acme, people, gate, settings, tmp_path, monkeypatch):
     waiting = factories.request(acme, people.oncall, gate, impact="high")
     steps.commit(factories.intend(waiting, people.approver1), people.approver1)
     factories.request(acme, people.oncall, gate)
+    exports.ask(
+        tenant=acme, person=people.auditor, scope=exports.WHOLE_LOG, reason="Audit."
+    )
     database.advance(3000)
     return acme
 
 
 def traces():
-    return AuditEntry.objects.count(), OutboxMessage.objects.count()
+    made = Export.objects.filter(state="ready")
+    return AuditEntry.objects.count(), OutboxMessage.objects.count(), made.count()
 
 
 @pytest.mark.django_db
