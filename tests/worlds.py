@@ -44,7 +44,7 @@ from tests.authenticator import COOL_DOWN, Authenticator
 from tests.flows.services import steps
 from tests.flows.services.test_postmortems import WRITTEN
 
-DAY = 24 * 3600
+WORDS = "Checkout fällt aus: Zahlungen hängen für ein Drittel."
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,9 @@ def _story(tenant, who, gate, keys):
     """One of everything: returns the bypass IDs by what became of them."""
     revoked = _revoked(tenant, who, gate)
     seal()
-    two = factories.request(tenant, who.oncall, gate, impact="high")
+    two = factories.request(
+        tenant, who.oncall, gate, impact="high", justification=WORDS
+    )
     approve(two, keys[0], ttl=timedelta(minutes=10))
     factories.join(tenant, who.senior, "auditors")
     approve(two, keys[1])
@@ -213,7 +215,9 @@ def _story(tenant, who, gate, keys):
 
 
 def _revoked(tenant, who, gate):
-    bypass = factories.request(tenant, who.oncall, gate, service="payments")
+    bypass = factories.request(
+        tenant, who.oncall, gate, service="payments", justification=WORDS
+    )
     factories.approve(bypass, who.peer)
     signatures.sign_due()
     for number in range(2):

@@ -74,6 +74,7 @@ MAX_ENTRY = 1 << 20
 MAX_SMALL = 1 << 20
 MAX_MEMBER = 1 << 30
 OFFLINE_TTL = 3600
+SLACK = timedelta(minutes=1)
 # What nobody can be asked to parse is a finding, whatever Python calls it.
 DAMAGE = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
 
@@ -818,8 +819,7 @@ class Replay:
         version = facts["version"]
         self.need(
             entry,
-            version == self.version + 1
-            or (not self.archive.is_whole and version > self.version),
+            version == self.version + 1,
             f"publishes version {version} after version {self.version}",
         )
         good = document["type"] == POLICY and document["version"] == version
@@ -1715,11 +1715,7 @@ def check_seals(
         ):
             report.add(entry.seq, "names another checkpoint than there is")
     for size in lines:
-        if (
-            archive.is_whole
-            and size < archive.manifest["size"]
-            and size not in replay.seals
-        ):
+        if archive.is_whole and size not in replay.seals:
             report.add(size, "was sealed by a checkpoint that the log does not name")
 
 
@@ -1817,6 +1813,8 @@ def check_outside(
             said.get("root") and size in inside and inside[size]["root"] != said["root"]
         ):
             report.add(size, "was sealed with another tree than outside")
+        if archive.is_whole and size <= archive.manifest["size"]:
+            check_kept(archive, inside.get(size), said, kept["bundle"])
         largest = max(largest, size)
     if not largest:
         report.unproven.append("The checkpoint file holds no checkpoint of this log.")
@@ -1825,6 +1823,23 @@ def check_outside(
             f"The newest checkpoint from outside covers {largest} of "
             f"{archive.manifest['size']} entries."
         )
+
+
+def check_kept(
+    archive: Archive,
+    line: dict[str, Any] | None,
+    said: dict[str, Any],
+    bundle: dict[str, Any],
+) -> None:
+    """What was sealed, or signed, well before the archive was made is in it."""
+    made_at = moment(archive.manifest["made_at"]) - SLACK
+    if line is None and moment(said["sealed_at"]) < made_at:
+        archive.report.add(said["size"], "was sealed by a checkpoint that is left out")
+    logged = bundle["verificationMaterial"]["tlogEntries"][0].get("integratedTime")
+    if line is not None and line["bundle"] is None and logged is not None:
+        is_known = datetime.fromtimestamp(int(logged), timezone.utc) < made_at
+        if is_known:
+            archive.report.add(said["size"], "has a checkpoint without its signature")
 
 
 def check_export(archive: Archive, replay: Replay) -> None:
