@@ -43,14 +43,21 @@ def stock_command(
     issuer: str,
     subject: str,
     trust_config: str = "trust_config.json",
+    break_lines: bool = False,
 ) -> str:
-    """Returns the line that the stock `sigstore` command takes, quoted for a shell."""
+    """
+    Returns what the stock `sigstore` command takes, quoted for a shell.
+
+    In one line, or in several that a shell reads as one.
+    """
     words = (
-        *("sigstore", "--trust-config", trust_config, "verify", "identity"),
-        *("--bundle", bundle, "--cert-identity", identity),
-        *("--cert-oidc-issuer", issuer, subject),
+        ("sigstore", "--trust-config", trust_config, "verify", "identity"),
+        ("--bundle", bundle),
+        ("--cert-identity", identity),
+        ("--cert-oidc-issuer", issuer),
+        (subject,),
     )
-    return shlex.join(words)
+    return (" \\\n  " if break_lines else " ").join(shlex.join(part) for part in words)
 
 
 def describe(*, bundle: Bundle, statement: bytes) -> Signature:

@@ -2133,9 +2133,13 @@ def as_text(report: Report) -> str:
     lines.append(
         "The evidence does NOT verify." if report.findings else "Nothing is wrong."
     )
-    return "\n".join(
-        line.encode("ascii", "backslashreplace").decode() for line in lines
-    )
+    return "\n".join(printable(line) for line in lines)
+
+
+def printable(text: str) -> str:
+    """The log's words are somebody else's: none of them may steer a terminal."""
+    plain = text.encode("ascii", "backslashreplace").decode()
+    return re.sub(r"[\x00-\x1f\x7f]", lambda one: f"\\x{ord(one[0]):02x}", plain)
 
 
 def main(arguments: list[str] | None = None) -> int:
