@@ -92,7 +92,7 @@ def _about(rows: QuerySet[AuditEntry], people: set[str]) -> Iterable[int]:
             yield seq
 
 
-def _parsed(raw: bytes) -> dict[str, Any]:
+def _parsed(raw: bytes | memoryview) -> dict[str, Any]:
     """Damaged bytes are exported as they are when their number is asked for."""
     try:
         body = json.loads(bytes(raw))

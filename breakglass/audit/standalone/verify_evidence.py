@@ -117,12 +117,13 @@ class Entry:
     @property
     def facts(self) -> dict[str, Any]:
         """What the entry says happened."""
-        return self.body["facts"]
+        facts: dict[str, Any] = self.body["facts"]
+        return facts
 
     @property
     def at(self) -> str:
         """When it was written: text of one shape, so that it sorts as time does."""
-        return self.body["at"]
+        return str(self.body["at"])
 
 
 # --- bytes, JSON, time ---------------------------------------------------------------
@@ -507,7 +508,7 @@ def tier_for(document: dict[str, Any], target: dict[str, str]) -> dict[str, Any]
     The first that matches; the strictest where none does, and where a lower impact or
     a named branch would have matched none: what a requester leaves out lowers nothing.
     """
-    tiers = document["tiers"]
+    tiers: list[dict[str, Any]] = document["tiers"]
     chosen = _first(tiers, target, target["impact"], True)
     if chosen is None or chosen is tiers[0]:
         return tiers[0]
@@ -664,7 +665,7 @@ class Archive:
     @property
     def is_whole(self) -> bool:
         """Whether the archive says that it holds the whole log."""
-        return self.manifest["scope"]["kind"] == "log"
+        return bool(self.manifest["scope"]["kind"] == "log")
 
     def statement(self, digest: str) -> bytes:
         """Returns the statement of that digest, which its name promises."""
@@ -1472,7 +1473,7 @@ def attempt(report: Report, step: Callable[[], None]) -> None:
 
 def check_manifest(files: dict[str, bytes], report: Report) -> dict[str, Any]:
     """Holds every file against its hash; none may be missing, none be there besides."""
-    manifest = strict_json(files["manifest.json"])
+    manifest: dict[str, Any] = strict_json(files["manifest.json"])
     shape = {
         "type": str,
         "tenant": dict,
@@ -1629,7 +1630,7 @@ def signed_checkpoint(archive: Archive, raw_name: str) -> dict[str, Any]:
     content, _ = archive.signed(
         raw_name, sorted(archive.trust.workloads), CHECKPOINT_OF
     )
-    said = content["predicate"]
+    said: dict[str, Any] = content["predicate"]
     subject = {
         "name": f"{said['slug']}/{said['size']}",
         "digest": {"sha256": said["head"]},
@@ -1751,71 +1752,34 @@ def check_outside(
     archive: Archive, entries: list[Entry], replay: Replay, outside: list[bytes] | None
 ) -> None:
     """Requires that the log still extends what was kept elsewhere."""
-    report, hashes_at = archive.report, {entry.seq: entry.hash for entry in entries}
+    report, largest = archive.report, 0
     if outside is None:
         report.unproven.append(
             "No checkpoint from outside was given (--checkpoint FILE): that nothing "
             "was cut off the end of the log, or rewritten, is not proven."
         )
         return
-    largest, inside = (
-        0,
-        {line["size"]: line for line in lines_of(archive.files["checkpoints.jsonl"])},
-    )
+    hashes_at = {entry.seq: entry.hash for entry in entries}
+    inside = {
+        line["size"]: line for line in lines_of(archive.files["checkpoints.jsonl"])
+    }
     for raw in outside:
         kept = strict_json(raw)
         if kept["tenant"] != archive.trust.tenant:
             continue
-        bundle = json.dumps(kept["bundle"]).encode()
-        digest = payload_digest(bundle)
-        payload = base64.b64decode(kept["bundle"]["dsseEnvelope"]["payload"])
-        borrowed = Archive(
-            files={
-                f"bundles/{sha(bundle)}.sigstore.json": bundle,
-                f"statements/{digest}.json": payload,
-            },
-            trust=archive.trust,
-            report=report,
-            manifest=archive.manifest,
-        )
-        try:
-            said = signed_checkpoint(borrowed, sha(bundle))
-        except Bad as error:
-            report.add(0, f"a checkpoint from outside {error}")
+        said = signed_outside(archive, kept)
+        if said is None:
             continue
         report.counts["checkpoints from outside"] += 1
-        size, head = said["size"], said["head"]
-        forgone = any(
-            (one.facts["published_size"], one.facts["published_head"]) == (size, head)
-            or one.facts["size"] < size <= one.facts["published_size"]
-            for one in replay.reanchored
-        )
-        if forgone:
+        largest = max(largest, said["size"])
+        if any(is_forgone(one, said) for one in replay.reanchored):
             report.unproven.append(
-                f"The log was re-anchored behind a checkpoint of size {size}."
+                f"The log was re-anchored behind a checkpoint of size {said['size']}."
             )
-        elif size > archive.manifest["size"]:
-            later_one = said["sealed_at"] > archive.manifest["made_at"]
-            if later_one:
-                report.unproven.append(
-                    f"A checkpoint from outside, made later, has size {size}."
-                )
-            else:
-                report.add(
-                    archive.manifest["size"],
-                    f"is the last one, and a checkpoint from outside has {size}",
-                )
-        elif (archive.is_whole or size in hashes_at) and hashes_at.get(size) != head:
-            report.add(size, "is not the one that a checkpoint from outside sealed")
-        elif size in inside and inside[size]["head"] != head:
-            report.add(size, "was sealed otherwise than a checkpoint from outside says")
-        elif (
-            said.get("root") and size in inside and inside[size]["root"] != said["root"]
-        ):
-            report.add(size, "was sealed with another tree than outside")
-        if archive.is_whole and size <= archive.manifest["size"]:
-            check_kept(archive, inside.get(size), said, kept["bundle"])
-        largest = max(largest, size)
+        else:
+            compare_outside(archive, said, hashes_at, inside.get(said["size"]))
+            if archive.is_whole and said["size"] <= archive.manifest["size"]:
+                check_kept(archive, inside.get(said["size"]), said, kept["bundle"])
     if not largest:
         report.unproven.append("The checkpoint file holds no checkpoint of this log.")
     elif largest < archive.manifest["size"]:
@@ -1823,6 +1787,64 @@ def check_outside(
             f"The newest checkpoint from outside covers {largest} of "
             f"{archive.manifest['size']} entries."
         )
+
+
+def signed_outside(archive: Archive, kept: dict[str, Any]) -> dict[str, Any] | None:
+    """Returns what a line of the checkpoint file signs; its own words count nothing."""
+    bundle = json.dumps(kept["bundle"]).encode()
+    digest = payload_digest(bundle)
+    if "dsseEnvelope" in kept["bundle"]:
+        statement = base64.b64decode(kept["bundle"]["dsseEnvelope"]["payload"])
+    else:  # a signature over bytes brings them beside it, or the archive has them
+        inside = archive.files.get(f"statements/{digest}.json", b"")
+        statement = str(kept.get("statement", "")).encode() or inside
+    borrowed = Archive(
+        files={
+            f"bundles/{sha(bundle)}.sigstore.json": bundle,
+            f"statements/{digest}.json": statement,
+        },
+        trust=archive.trust,
+        report=archive.report,
+        manifest=archive.manifest,
+    )
+    try:
+        return signed_checkpoint(borrowed, sha(bundle))
+    except Bad as error:
+        archive.report.add(0, f"a checkpoint from outside {error}")
+        return None
+
+
+def is_forgone(reanchored: Entry, said: dict[str, Any]) -> bool:
+    """Whether two admins went on from before this checkpoint, on record."""
+    facts, size = reanchored.facts, said["size"]
+    same = (facts["published_size"], facts["published_head"]) == (size, said["head"])
+    return bool(same or facts["size"] < size <= facts["published_size"])
+
+
+def compare_outside(
+    archive: Archive,
+    said: dict[str, Any],
+    hashes_at: dict[int, str],
+    line: dict[str, Any] | None,
+) -> None:
+    """Holds one checkpoint from outside against the archive."""
+    report, size, head = archive.report, said["size"], said["head"]
+    if size > archive.manifest["size"]:
+        if said["sealed_at"] > archive.manifest["made_at"]:
+            report.unproven.append(
+                f"A checkpoint from outside, made later, has size {size}."
+            )
+        else:
+            report.add(
+                archive.manifest["size"],
+                f"is the last one, and a checkpoint from outside has {size}",
+            )
+    elif (archive.is_whole or size in hashes_at) and hashes_at.get(size) != head:
+        report.add(size, "is not the one that a checkpoint from outside sealed")
+    elif line is not None and line["head"] != head:
+        report.add(size, "was sealed otherwise than a checkpoint from outside says")
+    elif line is not None and said.get("root", "") != line["root"]:
+        report.add(size, "was sealed with another tree than outside")
 
 
 def check_kept(
@@ -1865,47 +1887,23 @@ def check_export(archive: Archive, replay: Replay) -> None:
 IN_KEY = ("bypass_id", "bundle_sha256", "deploy_id")
 
 
-def check_rows(archive: Archive, replay: Replay) -> None:
-    """The database's rows say what the log says."""
-    rows, report = strict_json(archive.files["rows.json"]), archive.report
-    want: dict[str, dict[str, dict[str, Any]]] = {
-        kind: {}
-        for kind in ("requests", "approvals", "grants", "deploys", "postmortems")
-    }
-    copied = (
-        "gate",
-        "service",
-        "branch",
-        "artifact",
-        "quorum",
-        "ttl_seconds",
-        "max_deploys",
-        "digest_required",
-        "starts_at",
-        "expires_at",
-    )
+ASKED = ("gate", "service", "branch", "artifact", "ttl_seconds")
+OF_REQUEST = (*ASKED, "impact", "justification", "incident_url", "tier", "opened_at")
+OF_GRANT = (*ASKED, "quorum", "max_deploys", "digest_required", "starts_at")
+OF_DEPLOY = ("service", "branch", "artifact", "on_behalf_of", "state", "admitted_at")
+TABLES = ("requests", "approvals", "grants", "deploys", "postmortems")
+
+
+def rows_by_the_log(replay: Replay) -> dict[str, dict[str, dict[str, Any]]]:
+    """Returns what the rows have to say, by table and by key."""
+    want: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in TABLES}
     for name, bypass in replay.bypasses.items():
-        body = bypass.body
+        body, grant = bypass.body, bypass.grant
         want["requests"][name] = {
+            **{key: body[key] for key in (*OF_REQUEST, "lapses_at")},
             "state": bypass.state,
             "digest": bypass.digest,
             "requester": body["requester"]["name"],
-            **{
-                key: body[key]
-                for key in (
-                    "gate",
-                    "service",
-                    "branch",
-                    "artifact",
-                    "impact",
-                    "justification",
-                    "incident_url",
-                    "ttl_seconds",
-                    "tier",
-                    "opened_at",
-                    "lapses_at",
-                )
-            },
             "policy_version": body["policy"]["version"],
         }
         for one in bypass.approvals:
@@ -1918,20 +1916,12 @@ def check_rows(archive: Archive, replay: Replay) -> None:
                 "signed_by": one.signed_by,
             }
         for deploy_id, deploy in bypass.deploys.items():
-            keys = (
-                "service",
-                "branch",
-                "artifact",
-                "on_behalf_of",
-                "state",
-                "admitted_at",
-                "ended_at",
-            )
-            want["deploys"][f"{name} {deploy_id}"] = {key: deploy[key] for key in keys}
-        if bypass.grant is not None:
+            kept = {key: deploy[key] for key in (*OF_DEPLOY, "ended_at")}
+            want["deploys"][f"{name} {deploy_id}"] = kept
+        if grant is not None:
             want["grants"][name] = {
-                **{key: bypass.grant[key] for key in copied},
-                "assurance": bypass.grant.get("assurance", "sigstore"),
+                **{key: grant[key] for key in (*OF_GRANT, "expires_at")},
+                "assurance": grant.get("assurance", "sigstore"),
                 "state": bypass.grant_state,
                 "closed_at": bypass.closed_at or None,
                 "close_reason": bypass.close_reason,
@@ -1939,41 +1929,39 @@ def check_rows(archive: Archive, replay: Replay) -> None:
             want["postmortems"][name] = {
                 "state": bypass.postmortem or "scheduled",
                 "revision": bypass.revision,
-                "due_at": bypass.due_at or bypass.grant["postmortem_due_at"],
+                "due_at": bypass.due_at or grant["postmortem_due_at"],
             }
-    if set(rows) != set(want):
+    return want
+
+
+def check_rows(archive: Archive, replay: Replay) -> None:
+    """The database's rows say what the log says."""
+    rows, report = strict_json(archive.files["rows.json"]), archive.report
+    if set(rows) != set(TABLES):
         raise Bad("rows.json has other tables")
-    for kind, wanted in want.items():
+    for kind, wanted in rows_by_the_log(replay).items():
         found: dict[str, dict[str, Any]] = {}
         for row in rows[kind]:
-            key = row["bypass_id"] + {
-                "approvals": f" {row.get('bundle_sha256')}",
-                "deploys": f" {row.get('deploy_id')}",
-            }.get(kind, "")
+            key = " ".join(str(row[part]) for part in IN_KEY if part in row)
             if key in found:
-                report.add(0, f"{kind} has {key} twice")
-            found[key] = row
-        for key in sorted(set(wanted) ^ set(found)):
-            where = (
-                "the log, and not in the rows"
-                if key in wanted
-                else "the rows, and not in the log"
-            )
-            report.add(0, f"{kind}: {key[:90]} is in {where}")
+                report.add(0, f"{kind} has {key[:90]} twice")
+            found[key] = {name: row[name] for name in row if name not in IN_KEY}
+        for key in sorted(set(wanted) - set(found)):
+            report.add(0, f"{kind}: {key[:90]} is in the log, and not in the rows")
+        for key in sorted(set(found) - set(wanted)):
+            report.add(0, f"{kind}: {key[:90]} is in the rows, and not in the log")
         for key in sorted(set(wanted) & set(found)):
-            row = {
-                name: value for name, value in found[key].items() if name not in IN_KEY
-            }
+            one, two = found[key], wanted[key]
+            # As JSON, since True is 1 to whoever compares.
             wrong = sorted(
                 name
-                for name in {*row, *wanted[key]}
-                if row.get(name, ...) != wanted[key].get(name, ...)
+                for name in {*one, *two}
+                if (name in one, json.dumps(one.get(name)))
+                != (name in two, json.dumps(two.get(name)))
             )
             if wrong:
-                report.add(
-                    0,
-                    f"{kind}: the row of {key[:90]} says otherwise: {', '.join(wrong)}",
-                )
+                words = ", ".join(wrong)[:200]
+                report.add(0, f"{kind}: the row of {key[:90]} says otherwise: {words}")
 
 
 def check_ends(archive: Archive, replay: Replay) -> None:
