@@ -8,6 +8,7 @@ from portal.web import (
     audit,
     dashboard,
     errors,
+    exports,
     gates,
     grants,
     health,
@@ -77,9 +78,19 @@ record_pages: list[URLPattern] = [
         name="audit-reanchor-confirm",
     ),
     path(f"{_TENANT}/audit/reanchor/drop", reanchor.drop, name="audit-reanchor-drop"),
+    path(f"{_TENANT}/audit/trust-note", audit.trust_note, name="audit-trust-note"),
+    path(f"{_TENANT}/audit/export", exports.index, name="audit-export"),
+    path(
+        f"{_TENANT}/audit/export/<uuid:export_id>",
+        exports.download,
+        name="audit-export-file",
+    ),
     path(f"{_TENANT}/audit/<int:seq>", audit.entry, name="audit-entry"),
     path(f"{_TENANT}/audit/<int:seq>/bundle", audit.bundle, name="audit-bundle"),
     path(f"{_TENANT}/audit/<int:seq>/body", audit.body, name="audit-body"),
+    path(
+        f"{_TENANT}/audit/<int:seq>/statement", audit.statement, name="audit-statement"
+    ),
     path(f"{_TENANT}/postmortems", postmortems.index, name="postmortems"),
     path(f"{_TENANT}/postmortems/<str:bypass_id>", postmortems.page, name="postmortem"),
     path(

@@ -70,6 +70,19 @@ def append(
     )
 
 
+def lock(*, tenant: Tenant) -> tuple[int, bytes]:
+    """
+    Locks the chain's tip until commit; returns its size and hash, as they now stand.
+
+    For facts that say where the log stood: what is appended next follows them.
+    """
+    if not connection.in_atomic_block:
+        msg = "a lock ends with its transaction, and there is none"
+        raise RuntimeError(msg)
+    seq, entry, _ = _lock_head(tenant)
+    return seq, entry
+
+
 def _lock_head(tenant: Tenant) -> tuple[int, bytes, datetime]:
     """
     Locks the chain's tip; returns its size, its hash, and the time to write.

@@ -185,5 +185,10 @@ def _record_member(*, role: RoleGroup, user: User, event: str, actor: Actor) -> 
         tenant=role.tenant,
         event=event,
         actor=actor,
-        facts={"role": role.slug, "person": user.email, "id": str(user.public_id)},
+        facts={
+            "role": role.slug,
+            "person": user.email,
+            "id": str(user.public_id),
+            "kind": user.kind,
+        },
     )

@@ -22,7 +22,12 @@ logger = logging.getLogger(__name__)
 
 EVERY: Final = timedelta(minutes=1)
 HEARTBEAT: Final = timedelta(days=1)
-_AT_ONCE: Final = (events.GRANT_ISSUED, events.GRANT_EXPIRED, events.GRANT_REVOKED)
+_AT_ONCE: Final = (
+    events.GRANT_ISSUED,
+    events.GRANT_EXPIRED,
+    events.GRANT_REVOKED,
+    events.EVIDENCE_EXPORTED,  # whoever waits for an archive wants it covered
+)
 
 
 def seal_due() -> int:

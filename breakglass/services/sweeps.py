@@ -12,6 +12,7 @@ from breakglass.services import (
     countersigning,
     delivery,
     deploys,
+    exports,
     grants,
     log_checks,
     log_guard,
@@ -46,6 +47,7 @@ SWEEPS: Final[dict[str, Callable[[], int]]] = {
     "guard_logs": log_guard.check_heads,
     "check_logs": log_checks.check_new,
     "check_logs_fully": log_checks.check_whole,
+    "make_exports": exports.make_due,
 }
 
 

@@ -12,6 +12,7 @@ SWEEPS: Final = {
     "countersign_grants": 10,
     "drain_outbox": 2,
     "seal_logs": 5,
+    "make_exports": 2,
     "lapse_requests": 10,
     "remind_overdue": 60,
     "refresh_trust": 600,

@@ -62,6 +62,12 @@ POLICY: Final = {
     "draft": Look("Draft", "pen-line", "wait"),
     "published": Look("Published", "circle-check", "ok"),
 }
+EXPORT: Final = {
+    "waiting": Look("Waiting", "hourglass", "wait"),
+    "running": Look("Being made", "hourglass", "wait"),
+    "ready": Look("Ready", "circle-check", "ok"),
+    "failed": Look("Failed", "circle-x", "fail"),
+}
 KINDS: Final = {
     "bypass": BYPASS,
     "deploy": DEPLOY,
@@ -70,6 +76,7 @@ KINDS: Final = {
     "proof": PROOF,
     "delivery": DELIVERY,
     "policy": POLICY,
+    "export": EXPORT,
 }
 
 EVENTS: Final = {

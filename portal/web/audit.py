@@ -10,10 +10,12 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_GET
 
 from breakglass import clock
+from breakglass.audit import export_readme, export_trust
 from breakglass.errors import NotFound, NotPermitted, Unavailable
 from breakglass.models import AuditEntry, Bundle, Checkpoint, Tenant
 from breakglass.queries import access
 from breakglass.queries import audit as log
+from breakglass.states import SignedBy
 from portal.forms.audit import AuditFilterForm
 from portal.http import (
     audit_checks,
@@ -83,6 +85,26 @@ def body(request: PageRequest, tenant_slug: str, seq: int) -> HttpResponse:
     found = log.entry(tenant=tenant, seq=seq)
     name = f"{tenant.slug}-{seq}.json"
     return _download(bytes(found.body), name=name, kind="application/json")
+
+
+@login_required
+@require_GET
+def statement(request: PageRequest, tenant_slug: str, seq: int) -> HttpResponse:
+    """The exact bytes that were signed: what a signature over bytes is checked with."""
+    tenant = _readable(request, tenant_slug)
+    found = _bundle(log.entry(tenant=tenant, seq=seq))
+    name = f"{tenant.slug}-{seq}.statement.json"
+    raw = bytes(found.intent.statement)
+    return _download(raw, name=name, kind="application/json")
+
+
+@login_required
+@require_GET
+def trust_note(request: PageRequest, tenant_slug: str) -> HttpResponse:
+    """Keys and names for `verify_evidence.py --trust`; it holds no secret."""
+    tenant = _readable(request, tenant_slug)
+    raw = json.dumps(export_trust.note(tenant=tenant), indent=1).encode()
+    return _download(raw, name="trust.json", kind="application/json")
 
 
 @login_required
@@ -167,11 +189,36 @@ def _proof(tenant: Tenant, found: AuditEntry) -> dict[str, Any]:
     return {
         "checks": lines,
         "failed": [line for line in lines if line.state == audit_checks.FAILED],
-        "signature": audit_checks.signature_of(signed) if signed else None,
+        **_shown(tenant, found, signed),
         "embedded": custody.is_embedded(signed),
         "issuer": settings.SIGNING_ISSUER,
         "previous": previous.seq if previous else None,
     }
+
+
+def _shown(tenant: Tenant, found: AuditEntry, signed: Bundle | None) -> dict[str, Any]:
+    """A bundle of the sealed key has no certificate, and no stock command."""
+    if signed is None or signed.signed_by == SignedBy.SEALED_KEY:
+        return {"signature": None, "command": ""}
+    return {
+        "signature": audit_checks.signature_of(signed),
+        "command": _command(tenant, found, signed),
+    }
+
+
+def _command(tenant: Tenant, found: AuditEntry, signed: Bundle) -> str:
+    """The stock command, over the files as they are downloaded from this page."""
+    raw = bytes(signed.intent.statement)
+    said = export_readme.describe(bundle=signed, statement=raw)
+    name = f"{tenant.slug}-{found.seq}"
+    is_file = not said.subject.startswith("sha256:")
+    return export_readme.stock_command(
+        bundle=f"{name}.sigstore.json",
+        identity=said.identity,
+        issuer=said.issuer,
+        subject=f"{name}.statement.json" if is_file else said.subject,
+        break_lines=True,
+    )
 
 
 def _previous(tenant: Tenant, found: AuditEntry) -> AuditEntry | None:

@@ -96,7 +96,12 @@ THE_ROLE = {
     "tenant_permissions": ["request_bypass", "view_tenant"],
     "gate_permissions": ["request_gate_bypass", "view_gate"],
 }
-MEMBER = {"role": "peers", "person": PEER["name"], "id": PEER["id"]}
+MEMBER = {
+    "role": "peers",
+    "person": PEER["name"],
+    "id": PEER["id"],
+    "kind": "human",
+}
 THE_CLOSE = {"closed_at": CLOSED, "expires_at": CLOSED, "reason": ""}
 TOKEN = {"gate": "prod-deploy", "token": "bg_live_Ab3x"}
 TIER = {
@@ -306,8 +311,16 @@ ENTRIES = {
         ONCALL,
         {"revision": 1, "body_sha256": TEXT_DIGEST, "action_items": ["Add an alarm"]},
     ),
-    # Reserved: nothing writes it yet, so its facts are not settled.
-    events.EVIDENCE_EXPORTED: (PEER, {"size": 37}),
+    events.EVIDENCE_EXPORTED: (
+        PEER,
+        {
+            "export": "3b9a4d0c-52b7-4d6e-8c59-0a8e6f1b2c3d",
+            "scope": {"kind": "bypass", "bypass_id": BYPASS},
+            "reason": "The yearly audit.",
+            "size": 36,
+            "head": POLICY_DIGEST,
+        },
+    ),
     events.LOG_SEALED: (
         SCHEDULER,
         {"size": 37, "head": POLICY_DIGEST, "root": TREE_ROOT},

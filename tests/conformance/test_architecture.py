@@ -77,8 +77,13 @@ def lines(file):
     return len(file.read_text().splitlines())
 
 
+# It has to be one file, so that an auditor can read and run it alone (ADR 0010).
+STANDS_ALONE = ROOT / "breakglass/audit/standalone/verify_evidence.py"
+
+
 def test_no_file_of_code_is_too_long():
     files = [*python("breakglass", "portal"), ROOT / "manage.py"]
+    files.remove(STANDS_ALONE)
 
     long = {f.relative_to(ROOT).as_posix() for f in files if lines(f) > CODE_LINES}
     assert long == set()
@@ -171,6 +176,19 @@ def test_nobody_but_the_clock_asks_the_time():
     }
 
     assert asked == set()
+
+
+def test_nothing_imports_the_verifier_that_stands_alone():
+    """Nor does it import us: what shares code shares mistakes."""
+    text = STANDS_ALONE.read_text()
+    assert not re.search(r"^\s*(from|import) (breakglass|portal|django)", text, re.M)
+    importing = {
+        path
+        for path, node in nodes((ast.Import, ast.ImportFrom), "breakglass", "portal")
+        if "verify_evidence" in ast.unparse(node)
+    }
+
+    assert importing == set()
 
 
 def test_only_the_ledger_writes_audit_entries():

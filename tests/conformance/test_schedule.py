@@ -4,8 +4,14 @@ import pytest
 from django.conf import settings
 
 from breakglass import clock, tasks
-from breakglass.models import AuditEntry, Checkpoint, LogStanding, OutboxMessage
-from breakglass.services import sealing, signatures, sweeps
+from breakglass.models import (
+    AuditEntry,
+    Checkpoint,
+    Export,
+    LogStanding,
+    OutboxMessage,
+)
+from breakglass.services import exports, sealing, signatures, sweeps
 from portal.celery import app
 from tests import database, factories, fallback
 from tests.flows.services import steps
@@ -49,6 +55,7 @@ def test_a_task_survives_its_worker_and_keeps_no_result(name):
 def busy(acme, people, gate, settings, tmp_path, monkeypatch):
     """Something due for every sweep."""
     settings.CHECKPOINT_DIR = str(tmp_path)
+    settings.EXPORT_DIR = str(tmp_path / "exports")
     settings.DEPLOY_REPORT_DEADLINE = steps.QUARTER / 3
     monkeypatch.setattr(signatures, "fulfil", lambda *, intent: steps.sign_here(intent))
     steps.grant(acme, people, gate)
@@ -58,6 +65,9 @@ def busy(acme, people, gate, settings, tmp_path, monkeypatch):
     waiting = factories.request(acme, people.oncall, gate, impact="high")
     steps.commit(factories.intend(waiting, people.approver1), people.approver1)
     factories.request(acme, people.oncall, gate)
+    exports.ask(
+        tenant=acme, person=people.auditor, scope=exports.WHOLE_LOG, reason="Audit."
+    )
     fallback.seal(settings, tmp_path)
     fallback.allow(acme, "low")
     fallback.grant(acme, people, gate, service="ledger")
@@ -95,6 +105,7 @@ def traces():
         OutboxMessage.objects.count(),
         LogStanding.objects.filter(full_verified_at__isnull=False).count(),
         Checkpoint.objects.exclude(send_error="").count(),
+        Export.objects.filter(state="ready").count(),
     )
 
 
