@@ -248,3 +248,27 @@ def test_the_given_up_account_begins_nothing(acme, people, second, pending_reque
 
     with pytest.raises(NotPermitted):
         factories.intend(pending_request, stale)
+
+
+def test_two_who_are_one_are_too_few_even_where_one_has_left_the_group(
+    acme, people, high_grant
+):
+    factories.leave(acme, people.approver2, "designated-approvers")
+
+    merge(people.approver1, people.approver2)
+
+    assert state(high_grant) == "revoked"
+
+
+def test_enough_people_who_fill_the_wrong_slots_are_no_quorum(
+    acme, people, database_gate
+):
+    bypass = factories.request(acme, people.oncall, database_gate, impact="high")
+    steps.approve(bypass, people.approver1)
+    steps.approve(bypass, people.approver2)
+    grant = steps.approve(bypass, people.senior).grant
+    assert grant.quorum == 2
+
+    merge(people.oncall, people.senior)
+
+    assert state(grant) == "revoked", "two are left, and none of them is a senior"
