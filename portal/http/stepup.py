@@ -73,7 +73,8 @@ def sign(
         )
     except (PasskeyRefused, PasskeyRequired) as error:
         messages.error(request, f"nothing was recorded. {sentence(error)}")
-        return ask(request, intent, back=back)
+        if Intent.objects.filter(pk=intent.pk, state=IntentState.DRAFT).exists():
+            return ask(request, intent, back=back)
     except ReauthenticationRequired:
         return ask(request, intent, back=back)
     except SigningFailed as error:

@@ -13,6 +13,7 @@ from breakglass.models import (
     Intent,
 )
 from breakglass.queries import policies
+from breakglass.services import signatures
 from tests import authenticator, factories
 from tests.authenticator import DAY, Authenticator, b64
 from tests.flows.services import steps
@@ -273,6 +274,28 @@ def test_a_tier_that_needs_a_passkey_says_so_and_takes_no_password(
 
     peer.post(STEPUP, {"intent": intent.public_id, **fields(key.answer(intent.digest))})
     assert Approval.objects.get().request == bypass
+
+
+@signs
+def test_a_policy_that_gets_stricter_while_signing_leads_back_to_the_request(
+    people, acme, gate, client_for, monkeypatch
+):
+    bypass = asked_for(people, gate)
+    peer = client_for(people.peer)
+    fulfil = signatures.fulfil
+
+    def meanwhile(*, intent):
+        bundle = fulfil(intent=intent)
+        steps.publish(acme, passkey_required=True)
+        return bundle
+
+    monkeypatch.setattr(signatures, "fulfil", meanwhile)
+    answer = approve(peer, bypass)
+
+    page = f"/t/acme/requests/{bypass.bypass_id}"
+    assert answer.headers["Location"] == page
+    assert "nothing was recorded. This tier asks for a passkey" in text(peer.get(page))
+    assert not Approval.objects.exists()
 
 
 def test_who_has_none_or_a_new_one_is_told_what_to_do(people, acme, gate, client_for):
