@@ -168,6 +168,7 @@ def _walk(work: _Work, *, head: ChainHead | None, processes: int) -> None:
         size=size,
         wanted=frozenset(sizes),
         events=_LOOKED_AT,
+        piece=entries.PIECE,
     )
     last, total = work.start, max(size - work.start.seq, 0)
     for piece in entries.pieces(

@@ -58,8 +58,10 @@ class Shell:
 
     @cached_property
     def in_force(self) -> list[Grant]:
-        """The bypasses in force in this person's tenants."""
-        return list(dashboard.in_force(user=self._user))
+        """The bypasses in force; where a log is read-only the gates enforce."""
+        stopped = {log.tenant_id for log in self.read_only}
+        found = dashboard.in_force(user=self._user)
+        return [grant for grant in found if grant.tenant_id not in stopped]
 
     @cached_property
     def logs(self) -> list[LogStanding]:

@@ -5,10 +5,10 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from breakglass import clock
-from breakglass.queries import access, dashboard, postmortems
+from breakglass.models import Tenant
+from breakglass.queries import access, dashboard, postmortems, standing
 from portal.http import stepup
 from portal.http.htmx import PageRequest, render_live
-from portal.http.shell import Shell
 
 
 @require_GET
@@ -40,7 +40,7 @@ def index(request: PageRequest) -> HttpResponse:
         "dashboard/index.html",
         context,
         fragment="live",
-        state=_state(overview, context["overdue"], begun, _logs(request)),
+        state=_state(overview, context["overdue"], begun, _logs(tenants)),
     )
 
 
@@ -50,10 +50,10 @@ def live(request: PageRequest) -> HttpResponse:
     return render(request, "parts/livebar.html", {"is_fragment": True})
 
 
-def _logs(request: PageRequest) -> list[object]:
+def _logs(tenants: list[Tenant]) -> list[object]:
     """A log that turns red redraws the page."""
-    shell = Shell(request, request.user)
-    return [(log.pk, log.read_only_at, log.finding_at) for log in shell.logs]
+    troubled = standing.troubled(tenants=tenants)
+    return [(log.pk, log.read_only_at, log.finding_at) for log in troubled]
 
 
 def _state(overview: dashboard.Overview, *more: object) -> tuple[object, ...]:

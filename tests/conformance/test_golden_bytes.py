@@ -20,8 +20,10 @@ from breakglass.services import (
     deploys,
     gates,
     identities,
+    log_standings,
     people,
     postmortems,
+    reanchoring,
     requests,
     roles,
     sealing,
@@ -30,6 +32,7 @@ from breakglass.services import (
     tenants,
 )
 from breakglass.services import grants as grant_services
+from breakglass.services.outside import Published, Tail
 from breakglass.states import DeployState
 from tests import authenticator, database, factories, fallback
 from tests.conformance import make_golden
@@ -267,7 +270,9 @@ def test_what_the_services_write_has_the_shape_of_its_vector(
     }
 
     # The first lost deploy needs a grant longer than any: see test_a_lost_deploy.
-    assert set(wanted) - set(written) == {"evidence.exported", "deploy.lost"}
+    # A log is re-anchored after a break: see test_a_reanchored_log.
+    elsewhere = {"evidence.exported", "deploy.lost", "log.reanchored"}
+    assert set(wanted) - set(written) == elsewhere
     odd = {
         event: (found, wanted[event])
         for event, found in written.items()
@@ -292,6 +297,22 @@ def test_a_lost_deploy_has_the_shape_of_its_vector(acme, people, gate, settings)
 
     row = AuditEntry.objects.get(tenant=acme, event="deploy.lost")
     vector = next(v for v in ENTRIES if v["content"]["event"] == "deploy.lost")
+    assert shape(json.loads(bytes(row.body))) == shape(vector["content"])
+
+
+def test_a_reanchored_log_has_the_shape_of_its_vector(acme, people, monkeypatch):
+    factories.join(acme, people.senior, "admins")
+    newest = Published(999, b"\xab" * 32, b"", None)
+    monkeypatch.setattr(
+        reanchoring.outside, "tail_of", lambda _tenant: Tail(newest, damaged=False)
+    )
+    log_standings.make_read_only(tenant=acme, reason="A backup was restored.")
+    words = {"tenant": acme, "authenticated_at": clock.db_now()}
+    made = reanchoring.propose(**words, person=people.admin, reason="The disk failed.")
+    reanchoring.confirm(**words, person=people.senior, proposal_id=made.pk)
+
+    row = AuditEntry.objects.get(tenant=acme, event="log.reanchored")
+    vector = next(v for v in ENTRIES if v["content"]["event"] == "log.reanchored")
     assert shape(json.loads(bytes(row.body))) == shape(vector["content"])
 
 

@@ -37,13 +37,18 @@ _LAST_BEFORE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Which log is read, up to which size, and which entries are worth a look."""
+    """
+    Which log is read, up to which size, and which entries are worth a look.
+
+    `piece` is how many entries a process takes at a time.
+    """
 
     tenant_pk: int
     tenant_id: str
     size: int
     wanted: frozenset[int]
     events: tuple[str, ...]
+    piece: int
 
 
 @dataclass(slots=True)
@@ -71,7 +76,7 @@ def pieces(
     With more than one process each piece is walked by a child with a connection of its
     own, made from `parameters`; with one, here, over `database`.
     """
-    firsts = range(start.seq, log.size, PIECE)
+    firsts = range(start.seq, log.size, log.piece)
     if processes > 1 and len(firsts) > processes:
         yield from _shared(log, firsts, start, parameters, processes)
         return
@@ -124,9 +129,9 @@ def _in_child(
 def _walked(
     database: psycopg.Connection[Any], log: Log, first: int, start: Position
 ) -> Piece:
-    """Walks the entries first < seq <= first + PIECE; `start` is what stands before."""
+    """Walks the entries first < seq <= first + piece; `start` is what stands before."""
     piece = Piece(last=start)
-    until = min(first + PIECE, log.size)
+    until = min(first + log.piece, log.size)
     given = [log.tenant_pk, first, until]
     with psycopg.Cursor(database) as cursor:  # not Django's: this one reads binary
         rows = cursor.execute(_PIECE, given, binary=True).fetchall()

@@ -18,6 +18,7 @@ from breakglass.services.verification import verify_tenant
 from tests import factories
 from tests.flows.races.threads import at_once
 from tests.flows.services import steps
+from tests.flows.verify.test_guard import cut_off
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WHY = "Restored the backup of 02:00 after the disk failed."
@@ -26,16 +27,7 @@ WHY = "Restored the backup of 02:00 after the disk failed."
 @pytest.fixture
 def cut(story, forge):
     """The story's log, cut off after entry 5 and noticed; a second admin is there."""
-    forge(
-        "DELETE FROM breakglass_auditentry WHERE tenant_id = %s AND seq > 5",
-        [story.tenant.pk],
-    )
-    forge(
-        "UPDATE breakglass_chainhead SET seq = 5, entry_hash = (SELECT entry_hash "
-        "FROM breakglass_auditentry WHERE tenant_id = %s AND seq = 5) "
-        "WHERE tenant_id = %s",
-        [story.tenant.pk, story.tenant.pk],
-    )
+    cut_off(story, forge, to=5)
     assert log_guard.check_heads() == 1
     return story
 
@@ -111,22 +103,15 @@ def test_whoever_verifies_is_told_of_the_break_and_of_nothing_else(cut, people, 
 def test_a_second_break_is_not_excused_by_the_first(cut, people, seal, forge):
     confirm(cut, people.senior, propose(cut, people.admin))
     file = seal()
-    forge("DELETE FROM breakglass_auditentry WHERE seq > 6")
-    forge(
-        "UPDATE breakglass_chainhead h SET seq = 6, entry_hash = e.entry_hash "
-        "FROM breakglass_auditentry e WHERE e.tenant_id = h.tenant_id AND e.seq = 6"
-    )
-    with_all = file.read_text()
+    kept = file.read_text()
+    cut_off(cut, forge, to=6)
     assert log_guard.check_heads() == 0, "entry 6 is what the newest line sealed"
-    forge("DELETE FROM breakglass_auditentry WHERE seq > 5")
-    forge(
-        "UPDATE breakglass_chainhead h SET seq = 5, entry_hash = e.entry_hash "
-        "FROM breakglass_auditentry e WHERE e.tenant_id = h.tenant_id AND e.seq = 5"
-    )
 
-    assert log_guard.check_heads() >= 1
+    cut_off(cut, forge, to=5)
+
+    assert log_guard.check_heads() == 1
     assert is_read_only(cut)
-    assert file.read_text() == with_all
+    assert file.read_text() == kept
 
 
 def test_nobody_confirms_their_own_proposal(cut, people):
