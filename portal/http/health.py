@@ -1,15 +1,12 @@
 """What an operator's probes ask: is each part there, and how much is waiting."""
 
-import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any, Final
-from urllib.request import ProxyHandler, build_opener
 
 import redis
 from django.conf import settings
@@ -34,20 +31,16 @@ from breakglass.models import (
     Intent,
     Notification,
     OutboxMessage,
-    Policy,
     PostMortem,
-    Tier,
 )
-from breakglass.signing import fallback
 from breakglass.states import (
     DeliveryState,
     GrantState,
     IntentState,
-    PolicyState,
     PostMortemState,
     RequestState,
-    SigningOutage,
 )
+from portal.http import signing_health
 
 logger: Final = logging.getLogger(__name__)
 
@@ -56,11 +49,9 @@ FAILED: Final = "failed"
 REGISTRY: Final = CollectorRegistry()
 """What this process counts itself. Gauges are read from the database instead."""
 
-_AUTHORITY_TIMEOUT: Final = 1.0
 _BROKER_TIMEOUT: Final = 0.5
 _GAUGE_TIMEOUT: Final = "1s"
 _COUNTED_AT_MOST: Final = 10_000
-_TRUST_CONFIG_MAX: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +73,7 @@ def readiness() -> dict[str, Check]:
     return {
         "database": _checked(_database, blocks=True),
         "schema": _checked(_schema, blocks=True),
-        "signing": _checked(_signing, blocks=False),
+        "signing": _checked(signing_health.complaint, blocks=False),
         "broker": _checked(_broker, blocks=False),
     }
 
@@ -130,54 +121,6 @@ def _schema() -> str:
 def _newest() -> tuple[tuple[str, str], ...]:
     """The last migrations that this code knows: files do not change while it runs."""
     return tuple(sorted(MigrationLoader(None).graph.leaf_nodes()))
-
-
-def _signing() -> str:
-    """Complains about the instance, and says what that means for approvals."""
-    try:
-        trouble = _instance()
-    except (OSError, ValueError) as exc:  # refused, silent, garbage, no trust config
-        logger.warning("health.failed", extra={"check": "signing"}, exc_info=exc)
-        trouble = "does not answer"
-    stand_ins = [str(one.signed_by.label) for one in fallback.fallback_signers()]
-    if trouble and stand_ins:
-        who = " or ".join(stand_ins)
-        return f"{trouble}: {who} stands in where the tier allows it"
-    if trouble:
-        return f"{trouble}: no fallback is configured, so approvals wait"
-    if not stand_ins and _some_tier_expects_a_fallback():
-        return "answers, but a tier allows a fallback and none is configured"
-    return ""
-
-
-def _some_tier_expects_a_fallback() -> bool:
-    """Not without a database, which has a check of its own that says so."""
-    newest = (
-        Policy.objects.filter(tenant=OuterRef("policy__tenant"))
-        .filter(state=PolicyState.PUBLISHED)
-        .order_by("-version")
-    )
-    tiers = Tier.objects.filter(
-        policy=Subquery(newest.values("pk")[:1]),
-        signing_outage=SigningOutage.OFFLINE_QUORUM,
-    )
-    try:
-        return tiers.exists()
-    except DatabaseTrouble:
-        return False
-
-
-def _instance() -> str:
-    path = Path(settings.TRUST_CONFIG)
-    with path.open("rb") as file:
-        trust = json.loads(file.read(_TRUST_CONFIG_MAX))
-    if "trustedRoot" not in trust:
-        return "the trust config names no trusted root"
-    # No proxy of the environment: the authority is on this machine or site.
-    with build_opener(ProxyHandler({})).open(
-        f"{settings.AUTHORITY_URL}/healthz", timeout=_AUTHORITY_TIMEOUT
-    ):
-        return ""
 
 
 def _broker() -> str:
