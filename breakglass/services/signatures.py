@@ -17,6 +17,7 @@ from typing import Final
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Case, When
 
 from breakglass import clock
 from breakglass.actors import SCHEDULER
@@ -27,7 +28,7 @@ from breakglass.models.signing import IntentKind
 from breakglass.services import countersigning, standing_in
 from breakglass.signing import SignedBundle, SignerIdentity, fallback
 from breakglass.signing.keyless import signer_from_settings, verifier_from_settings
-from breakglass.states import INTENT_MOVES, IntentState, require_move
+from breakglass.states import INTENT_MOVES, IntentState, SignedBy, require_move
 
 logger = logging.getLogger(__name__)
 
@@ -40,11 +41,12 @@ PORTALS_OWN: Final = (
 """What the portal signs in its own name."""
 
 
-def fulfil(*, intent: Intent) -> Bundle:
+def fulfil(*, intent: Intent, is_down: bool = False) -> Bundle:
     """
     Returns the intent's verified bundle, signing it first where there is none.
 
-    Two callers at once store one bundle: the second one's signature is dropped.
+    Two callers at once store one bundle: the second one's signature is dropped. With
+    `is_down` the caller has just found the instance down: it is not waited for again.
     Raises SigningFailed, after writing down when the next try is due; RuntimeError
     inside a transaction.
     """
@@ -56,7 +58,7 @@ def fulfil(*, intent: Intent) -> Bundle:
         return stored
     stands_in = standing_in.allowed(intent=intent) and bool(fallback.fallback_signers())
     try:
-        signed = _signed(intent, stands_in=stands_in)
+        signed = _signed(intent, stands_in=stands_in, is_down=is_down)
     except SigningFailed as error:
         _postpone(intent=intent, error=error)
         raise
@@ -69,18 +71,20 @@ def sign_due(*, limit: int = 50) -> int:
 
     Takes up those as well that a crash left signed and not recorded. While the service
     is down only what the fallback may sign is tried; the rest waits for a later sweep.
+    Grants come first: a long outage leaves more checkpoints than one sweep takes.
     """
+    grants_first = Case(When(kind=IntentKind.GRANT, then=0), default=1)
     due = Intent.objects.filter(
         state__in=(IntentState.COMMITTED, IntentState.SIGNED),
         kind__in=PORTALS_OWN,
         next_try_at__lte=clock.db_now(),
-    ).order_by("pk")[:limit]
+    ).order_by(grants_first, "pk")[:limit]
     done, is_down = 0, False
     for intent in due.select_related("tenant"):
         if is_down and not standing_in.allowed(intent=intent):
             continue
         try:
-            bundle = fulfil(intent=intent)
+            bundle = fulfil(intent=intent, is_down=is_down)
         except SigningFailed as error:
             logger.warning(
                 "statement.unsigned",
@@ -88,11 +92,12 @@ def sign_due(*, limit: int = 50) -> int:
             )
             is_down = True
             continue
+        is_down = is_down or bundle.signed_by != SignedBy.INSTANCE
         done += _record(intent=intent, bundle=bundle)
     return done
 
 
-def _signed(intent: Intent, *, stands_in: bool) -> SignedBundle:
+def _signed(intent: Intent, *, stands_in: bool, is_down: bool) -> SignedBundle:
     """
     Asks the instance, and the fallback where it is down and something stands in.
 
@@ -102,7 +107,8 @@ def _signed(intent: Intent, *, stands_in: bool) -> SignedBundle:
     if not stands_in:
         return _sign(intent)
     try:
-        return _sign(intent, within=fallback.INSTANCE_DEADLINE)
+        if not is_down:
+            return _sign(intent, within=fallback.INSTANCE_DEADLINE)
     except SigningFailed as error:
         if not fallback.is_outage(error):
             raise
