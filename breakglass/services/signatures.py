@@ -18,6 +18,7 @@ from typing import Final
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Case, When
 
 from breakglass import clock
 from breakglass.actors import SCHEDULER
@@ -36,7 +37,7 @@ from breakglass.signing import (
 )
 from breakglass.signing.deadline import BUSY
 from breakglass.signing.keyless import signer_from_settings, verifier_from_settings
-from breakglass.states import INTENT_MOVES, IntentState, require_move
+from breakglass.states import INTENT_MOVES, IntentState, SignedBy, require_move
 
 logger = logging.getLogger(__name__)
 
@@ -50,15 +51,17 @@ PORTALS_OWN: Final = (
 """What the portal signs in its own name."""
 
 
-def fulfil(*, intent: Intent, id_token: str | None = None) -> Bundle:
+def fulfil(
+    *, intent: Intent, id_token: str | None = None, is_down: bool = False
+) -> Bundle:
     """
     Returns the intent's verified bundle, signing it first where there is none.
 
     `id_token` is the approver's own, fresh from a provider that the signing instance
     trusts; it goes to the certificate authority and nowhere else.
 
-    Two callers at once store one bundle: the second one's signature is dropped.
-    `id_token` is the signer's own from a fresh sign-in, where there was one.
+    Two callers at once store one bundle: the second one's signature is dropped. With
+    `is_down` the caller has just found the instance down: it is not waited for again.
     Raises SigningFailed, after writing down when the next try is due; RuntimeError
     inside a transaction.
     """
@@ -70,7 +73,9 @@ def fulfil(*, intent: Intent, id_token: str | None = None) -> Bundle:
         return stored
     stands_in = standing_in.allowed(intent=intent) and bool(fallback.fallback_signers())
     try:
-        signed = _signed(intent, stands_in=stands_in, id_token=id_token)
+        signed = _signed(
+            intent, stands_in=stands_in, id_token=id_token, is_down=is_down
+        )
     except SigningFailed as error:
         _postpone(intent=intent, error=error)
         raise
@@ -83,20 +88,22 @@ def sign_due(*, limit: int = 50) -> int:
 
     Takes up those as well that a crash left signed and not recorded. While the service
     is down only what the fallback may sign is tried; the rest waits for a later sweep.
+    Grants come first: a long outage leaves more checkpoints than one sweep takes.
     """
+    grants_first = Case(When(kind=IntentKind.GRANT, then=0), default=1)
     due = standing.writable(
         Intent.objects.filter(
             state__in=(IntentState.COMMITTED, IntentState.SIGNED),
             kind__in=PORTALS_OWN,
             next_try_at__lte=clock.db_now(),
         )
-    ).order_by("pk")[:limit]
+    ).order_by(grants_first, "pk")[:limit]
     done, is_down = 0, False
     for intent in due.select_related("tenant"):
         if is_down and not standing_in.allowed(intent=intent):
             continue
         try:
-            bundle = fulfil(intent=intent)
+            bundle = fulfil(intent=intent, is_down=is_down)
         except SigningFailed as error:
             logger.warning(
                 "statement.unsigned",
@@ -106,6 +113,7 @@ def sign_due(*, limit: int = 50) -> int:
                 stand_back(kinds=PORTALS_OWN)
             is_down = True
             continue
+        is_down = is_down or bundle.signed_by != SignedBy.INSTANCE
         done += _record(intent=intent, bundle=bundle)
     return done
 
@@ -124,7 +132,9 @@ def stand_back(*, kinds: Iterable[IntentKind]) -> None:
     ).update(next_try_at=until)
 
 
-def _signed(intent: Intent, *, stands_in: bool, id_token: str | None) -> SignedBundle:
+def _signed(
+    intent: Intent, *, stands_in: bool, id_token: str | None, is_down: bool
+) -> SignedBundle:
     """
     Asks the instance, and the fallback where it is down and something stands in.
 
@@ -134,7 +144,8 @@ def _signed(intent: Intent, *, stands_in: bool, id_token: str | None) -> SignedB
     if not stands_in:
         return _sign(intent, id_token=id_token)
     try:
-        return _sign(intent, id_token=id_token, within=fallback.INSTANCE_DEADLINE)
+        if not is_down:
+            return _sign(intent, id_token=id_token, within=fallback.INSTANCE_DEADLINE)
     except SigningFailed as error:
         if not fallback.is_outage(error):
             raise

@@ -34,9 +34,15 @@ def allowed(*, intent: Intent) -> bool:
 
 
 def has_passkey(*, intent: Intent) -> bool:
-    """Says whether the signer's own passkey stands beside the decision."""
+    """
+    Says whether the signer's own passkey stands beside the decision.
+
+    One that was revoked while the decision waited vouches for nobody any more.
+    """
     return Assertion.objects.filter(
-        intent=intent, credential__user=intent.signer
+        intent=intent,
+        credential__user=intent.signer,
+        credential__revoked_at__isnull=True,
     ).exists()
 
 

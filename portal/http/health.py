@@ -36,8 +36,7 @@ from breakglass.states import (
     PostMortemState,
     RequestState,
 )
-from portal.http import health_logs
-from portal.http.signing_health import signing
+from portal.http import health_logs, signing_health
 
 logger: Final = logging.getLogger(__name__)
 
@@ -70,7 +69,7 @@ def readiness() -> dict[str, Check]:
     return {
         "database": _checked(_database, blocks=True),
         "schema": _checked(_schema, blocks=True),
-        "signing": _checked(signing, blocks=False),
+        "signing": _checked(signing_health.complaint, blocks=False),
         "broker": _checked(_broker, blocks=False),
         "log": _checked(health_logs.logs, blocks=False),
         "checkpoints": _checked(health_logs.checkpoints, blocks=False),

@@ -1,4 +1,4 @@
-"""Whether one could sign now, as far as that can be said without signing."""
+"""What `/readyz` says about signing: the instance, and what stands in for it."""
 
 import json
 import logging
@@ -23,8 +23,12 @@ _TRUST_CONFIG_MAX: Final = 1_000_000
 _TRUST_DAYS: Final = 3
 
 
-def signing() -> str:
-    """Complains about the instance, and says what that means for approvals."""
+def complaint() -> str:
+    """
+    Returns what is wrong with signing and what that means for approvals, or nothing.
+
+    Never blocks: without signing the portal still decides, shows and records.
+    """
     try:
         trouble = _instance()
     except (OSError, ValueError) as exc:  # refused, silent, garbage, no trust config

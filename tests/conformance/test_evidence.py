@@ -29,7 +29,9 @@ NOWHERE = "http://127.0.0.1:9"
 def evidence(acme, people, gate, settings, tmp_path, monkeypatch):
     """One approval, the grant it made and a checkpoint, each with its bundle."""
     settings.CHECKPOINT_DIR = str(tmp_path / "checkpoints")
-    monkeypatch.setattr(signatures, "fulfil", lambda *, intent: steps.sign_here(intent))
+    monkeypatch.setattr(
+        signatures, "fulfil", lambda *, intent, **_: steps.sign_here(intent)
+    )
     grant = steps.grant(acme, people, gate)
     sealing.seal_due()
     signatures.sign_due()

@@ -125,7 +125,9 @@ def test_the_vectors_are_one_chain_that_verifies():
 @pytest.fixture
 def signs_here(monkeypatch):
     """Real signatures inside the test's transaction, see steps.sign_here."""
-    monkeypatch.setattr(signatures, "fulfil", lambda *, intent: steps.sign_here(intent))
+    monkeypatch.setattr(
+        signatures, "fulfil", lambda *, intent, **_: steps.sign_here(intent)
+    )
 
 
 @pytest.fixture

@@ -57,7 +57,9 @@ def busy(acme, people, gate, settings, tmp_path, monkeypatch):
     settings.CHECKPOINT_DIR = str(tmp_path)
     settings.EXPORT_DIR = str(tmp_path / "exports")
     settings.DEPLOY_REPORT_DEADLINE = steps.QUARTER / 3
-    monkeypatch.setattr(signatures, "fulfil", lambda *, intent: steps.sign_here(intent))
+    monkeypatch.setattr(
+        signatures, "fulfil", lambda *, intent, **_: steps.sign_here(intent)
+    )
     steps.grant(acme, people, gate)
     steps.ask(gate, "in-flight")
     steps.grant(acme, people, gate, service="payments", ttl=steps.QUARTER * 16)

@@ -34,7 +34,9 @@ def peer2(acme):
 @pytest.fixture
 def signs_here(monkeypatch):
     """Real signatures of the instance, inside the test's transaction."""
-    monkeypatch.setattr(signatures, "fulfil", lambda *, intent: steps.sign_here(intent))
+    monkeypatch.setattr(
+        signatures, "fulfil", lambda *, intent, **_: steps.sign_here(intent)
+    )
 
 
 @pytest.fixture

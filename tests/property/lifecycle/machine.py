@@ -375,6 +375,6 @@ class Signatures:
 
     def __init__(self, monkeypatch, *, real):
         fulfil = steps.sign_here
-        monkeypatch.setattr(signatures, "fulfil", lambda *, intent: fulfil(intent))
+        monkeypatch.setattr(signatures, "fulfil", lambda *, intent, **_: fulfil(intent))
         if not real:
             monkeypatch.setattr(signatures, "_sign", made_here)

@@ -164,3 +164,14 @@ def test_an_empty_pattern_is_called_empty():
 @pytest.mark.parametrize("pattern", ["*", "prod-*", "*/main", "release/*", "a.b+c@d:e"])
 def test_a_good_pattern_is_fine(pattern):
     assert findings(tier("x", match=Match(branches=(pattern,))), tier("low")) == ()
+
+
+def test_a_fallback_that_too_few_could_use_is_a_warning():
+    allows = tier(requirements=needs(peers=2), offline_quorum=True)
+
+    enough = lint(policy=policy(allows), known_groups={"peers": 3})
+    short = lint(policy=policy(allows), known_groups={"peers": 2})
+
+    assert enough == ()
+    assert [(f.level, f.tier) for f in short] == [("warning", "low")]
+    assert "3 people are needed" in short[0].message
