@@ -56,9 +56,7 @@ SIGNING_DEADLINE: Final = timedelta(
     seconds=env.int("BREAKGLASS_SIGNING_DEADLINE_SECONDS", 10)
 )
 SIGNING_INSTANCE: str = env.str("BREAKGLASS_SIGNING_INSTANCE", "embedded")
-SEALED_KEY: str = env.str(
-    "BREAKGLASS_SEALED_KEY", str(Path(AUTHORITY_DIR) / "sealed_key.pem")
-)
+SEALED_KEY: str = env.str("BREAKGLASS_SEALED_KEY", f"{AUTHORITY_DIR}/sealed_key.pem")
 SEALED_KEY_PASSPHRASE: str = env.str("BREAKGLASS_SEALED_KEY_PASSPHRASE", "")
 CHECKPOINT_DIR: str = env.str("BREAKGLASS_CHECKPOINT_DIR", str(VAR_DIR / "checkpoints"))
 
@@ -68,7 +66,6 @@ OPEN_REQUEST_LIMIT: int = env.int("BREAKGLASS_OPEN_REQUEST_LIMIT", 5)
 DEPLOY_REPORT_DEADLINE: Final = timedelta(
     minutes=env.int("BREAKGLASS_DEPLOY_REPORT_MINUTES", 60)
 )
-
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",

@@ -45,6 +45,7 @@ def tiers_form(draft, **changes):
             "pending_seconds": tier.pending_seconds // 60,
             "remind_seconds": tier.remind_seconds // 60,
             "postmortem_days": tier.postmortem_days,
+            "signing_outage": tier.signing_outage,
             **(changes if number == 0 else {}),
         }
         sent |= {f"tiers-{number}-{name}": value for name, value in fields.items()}
