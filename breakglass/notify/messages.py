@@ -16,6 +16,7 @@ from breakglass.rules.window import in_words
 
 DIGEST_SHOWN: Final = 12
 _NAME_MAX: Final = 60
+_WEAKER: Final = "It was signed under the outage fallback: a strict gate still blocks."
 _SUBJECT_PART_MAX: Final = 38
 
 
@@ -93,7 +94,7 @@ def grant_issued(facts: GrantFacts) -> Text:
     body = [
         f"The bypass is open until {until} ({in_words(facts.ttl)}).",
         f"Deploy as usual, the gate lets you through under {facts.bypass.bypass_id}.",
-        *_assurance(facts),
+        *([_WEAKER] if facts.is_offline else []),
         "",
         *_scope(facts.bypass),
         *_deploy_limit(facts),
@@ -124,9 +125,8 @@ def grant_unverified(facts: GrantFacts) -> Text:
     """Tells who guards the evidence that a grant stays unverified."""
     body = [
         f"{facts.bypass.bypass_id} is unverified, and stays so.",
-        "It was granted while the signing service was down, and the service did not",
-        "sign it within a day. What stands for it are the approvers' passkeys and the",
-        "local signature: check with the approvers that they approved it.",
+        "It was granted while the signing service was down, and was not countersigned",
+        "within a day. Ask its approvers, over another channel, whether they approved.",
         "",
         *_scope(facts.bypass),
         f"Bypass asked for by: {_requester(facts.bypass)}",
@@ -269,15 +269,6 @@ def _needed(facts: BypassFacts) -> str:
         f"{need.count} from {line(need.group, most=_NAME_MAX)}" for need in facts.needs
     ]
     return " and ".join(groups) or "nobody"
-
-
-def _assurance(facts: GrantFacts) -> list[str]:
-    if not facts.is_offline:
-        return []
-    return [
-        "The signing service is down: this was signed under the outage fallback.",
-        "A gate that asks for more assurance still blocks.",
-    ]
 
 
 def _deploy_limit(facts: GrantFacts) -> list[str]:

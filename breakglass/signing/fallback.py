@@ -13,6 +13,7 @@ from typing import Final
 
 from django.conf import settings
 
+from breakglass import clock
 from breakglass.errors import SigningFailed
 from breakglass.signing import (
     SignedBundle,
@@ -169,5 +170,7 @@ def _embedded_verifier() -> Verifier:
 
 def _sealed_signer() -> Signer:
     return sealed.SealedSigner(
-        path=Path(settings.SEALED_KEY), passphrase=settings.SEALED_KEY_PASSPHRASE
+        path=Path(settings.SEALED_KEY),
+        passphrase=settings.SEALED_KEY_PASSPHRASE,
+        now=clock.db_now,
     )

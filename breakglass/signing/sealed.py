@@ -9,7 +9,7 @@ file for the outage fallback alone, and nothing else that it signs is believed.
 import json
 import os
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -47,6 +47,7 @@ class SealedSigner:
 
     path: Path
     passphrase: str
+    now: Callable[[], datetime]
 
     def sign(
         self,
@@ -63,7 +64,7 @@ class SealedSigner:
         bundle = {
             "mediaType": MEDIA_TYPE,
             "keyId": key_id,
-            "signedAt": datetime.now(UTC).isoformat(timespec="microseconds"),
+            "signedAt": self.now().astimezone(UTC).isoformat(timespec="microseconds"),
             "dsseEnvelope": {
                 "payload": b64encode(statement).decode(),
                 "payloadType": PAYLOAD_TYPE,

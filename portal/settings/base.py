@@ -45,7 +45,6 @@ OPEN_REQUEST_LIMIT: int = env.int("BREAKGLASS_OPEN_REQUEST_LIMIT", 5)
 DEPLOY_REPORT_DEADLINE: Final = timedelta(
     minutes=env.int("BREAKGLASS_DEPLOY_REPORT_MINUTES", 60)
 )
-
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",

@@ -96,6 +96,12 @@ THE_ROLE = {
     "tenant_permissions": ["request_bypass", "view_tenant"],
     "gate_permissions": ["request_gate_bypass", "view_gate"],
 }
+DROPPED = {
+    "person": PEER["name"],
+    "reason": "the request has ended",
+    "statement_sha256": STATEMENT_DIGEST,
+}
+DEBT = {"assignee": ONCALL["name"], "due_at": CLOSED}
 MEMBER = {
     "role": "peers",
     "person": PEER["name"],
@@ -218,14 +224,7 @@ ENTRIES = {
     events.REQUEST_NOTIFIED: (SCHEDULER, TOLD),
     events.REQUEST_ESCALATED: (SCHEDULER, TOLD),
     events.REQUEST_WITHDRAWN: (ONCALL, {"withdrawn_at": OPENED}),
-    events.REQUEST_APPROVAL_DROPPED: (
-        SCHEDULER,
-        {
-            "person": PEER["name"],
-            "reason": "the request has ended",
-            "statement_sha256": STATEMENT_DIGEST,
-        },
-    ),
+    events.REQUEST_APPROVAL_DROPPED: (SCHEDULER, DROPPED),
     events.REQUEST_REJECTED: (PEER, {"digest": DIGEST, "comment": "Not now."}),
     events.REQUEST_LAPSED: (SCHEDULER, {"lapsed_at": REQUEST["lapses_at"]}),
     events.REQUEST_APPROVED: (
@@ -298,10 +297,7 @@ ENTRIES = {
         SCHEDULER,
         {"gate": "prod-deploy", "service": "checkout", "at": CLOSED},
     ),
-    events.POSTMORTEM_OPENED: (
-        SCHEDULER,
-        {"assignee": ONCALL["name"], "due_at": CLOSED},
-    ),
+    events.POSTMORTEM_OPENED: (SCHEDULER, DEBT),
     events.POSTMORTEM_SAVED: (ONCALL, {"revision": 1, "body_sha256": TEXT_DIGEST}),
     events.POSTMORTEM_OVERDUE: (
         SCHEDULER,

@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64decode, b64encode
+from datetime import UTC, datetime
 
 import pytest
 
@@ -11,6 +12,10 @@ from breakglass.states import SignedBy
 
 PASSPHRASE = "a long enough passphrase"
 PEER = SignerIdentity(subject="c2a9", email="peer@acme.example")
+
+
+def noon():
+    return datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 def statement(kind=statements.APPROVAL_TYPE, email=PEER.email):
@@ -31,7 +36,7 @@ def key(tmp_path):
 
 @pytest.fixture
 def signer(key):
-    return sealed.SealedSigner(path=key, passphrase=PASSPHRASE)
+    return sealed.SealedSigner(path=key, passphrase=PASSPHRASE, now=noon)
 
 
 @pytest.fixture
@@ -200,7 +205,7 @@ def test_a_short_passphrase_is_refused(tmp_path):
 )
 def test_a_key_that_cannot_be_used_says_why(key, fault, words):
     fault(key)
-    signer = sealed.SealedSigner(path=key, passphrase=PASSPHRASE)
+    signer = sealed.SealedSigner(path=key, passphrase=PASSPHRASE, now=noon)
 
     stage = refused(lambda: signer.sign(statement=statement(), identity=PEER), words)
 
@@ -208,7 +213,9 @@ def test_a_key_that_cannot_be_used_says_why(key, fault, words):
 
 
 def test_a_wrong_passphrase_does_not_open_it(key):
-    signer = sealed.SealedSigner(path=key, passphrase="another long passphrase")
+    signer = sealed.SealedSigner(
+        path=key, passphrase="another long passphrase", now=noon
+    )
 
     refused(lambda: signer.sign(statement=statement(), identity=PEER), "does not open")
 
