@@ -39,8 +39,9 @@ def roots() -> list[Root]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         msg = "the trust config cannot be read: without it nobody can verify an archive"
         raise SigningFailed(msg, stage="trust", retryable=True) from error
-    own = Path(settings.AUTHORITY_DIR) / "trust_config.json"
-    kind = "embedded" if Path(settings.TRUST_CONFIG) == own else "instance"
+    # Whoever signs elsewhere says so in the settings; what cannot be chosen is ours.
+    instance = getattr(settings, "SIGNING_INSTANCE", "embedded")
+    kind = "embedded" if instance == "embedded" else "instance"
     return [Root(name="", kind=kind, trusted_root=root, trust_config=raw)]
 
 
