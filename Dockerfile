@@ -27,7 +27,7 @@ RUN DJANGO_SETTINGS_MODULE=portal.settings.prod \
 FROM ${BASE}
 RUN groupadd --gid 10001 breakglass \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin breakglass \
-    && install -d -o breakglass -g breakglass -m 0700 /authority /signing /checkpoints
+    && install -d -o breakglass -g breakglass -m 0700 /authority /signing /checkpoints /exports
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
 COPY docker /app/docker

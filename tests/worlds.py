@@ -94,6 +94,7 @@ def take(tenant, auditor, scope):
         tenant=tenant, person=auditor, scope=scope, reason="The yearly audit."
     )
     seal()
+    database.advance(90)  # what was sealed within the last minute may be left out
     assert exports.make_due() == 1
     made.refresh_from_db()
     assert made.state == "ready", made.error

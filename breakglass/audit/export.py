@@ -18,7 +18,13 @@ from typing import IO, Any, Final
 
 from django.db import connection, transaction
 
-from breakglass.audit import export_readme, export_rows, export_scope, export_trust
+from breakglass.audit import (
+    events,
+    export_readme,
+    export_rows,
+    export_scope,
+    export_trust,
+)
 from breakglass.audit.chain import timestamp
 from breakglass.audit.tree import Tree
 from breakglass.models import AuditEntry, Bundle, BypassRequest, ChainHead, Tenant
@@ -134,6 +140,8 @@ def _read(order: Order) -> _Content:
     is_whole = scope["kind"] == export_scope.WHOLE
     with _snapshot():
         size = ChainHead.objects.get(tenant=tenant).seq
+        if is_whole:
+            size = _sealed_size(tenant, size)
         names, numbers = None, None
         if not is_whole:
             names = export_scope.bypasses(tenant=tenant, scope=scope, size=size)
@@ -148,6 +156,21 @@ def _read(order: Order) -> _Content:
     if not is_whole:
         checkpoints = _newest_with_tree(checkpoints)
     return _Content(size, rows, requests, checkpoints, numbers)
+
+
+def _sealed_size(tenant: Tenant, size: int) -> int:
+    """
+    Returns where the newest checkpoint stands, if only seals follow it.
+
+    A seal's own entry is covered by the next seal alone, so an archive that ends
+    before it has nothing at its end that no signature covers.
+    """
+    newest = CheckpointRow.objects.filter(tenant=tenant).order_by("-pk").first()
+    if newest is None or not hasattr(newest.statement, "bundle"):
+        return size
+    after = AuditEntry.objects.filter(tenant=tenant, seq__gt=newest.size)
+    is_only_seals = not after.exclude(event=events.LOG_SEALED).exists()
+    return newest.size if is_only_seals else size
 
 
 def _newest_with_tree(checkpoints: list[CheckpointRow]) -> list[CheckpointRow]:

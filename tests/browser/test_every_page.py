@@ -141,6 +141,7 @@ def _auditor(world):
     yield "audit", "/t/acme/audit", None
     yield "audit, nothing found", "/t/acme/audit?actor=nobody", None
     yield "entry", f"/t/acme/audit/{world.entry.seq}", None
+    yield "take evidence", "/t/acme/audit/export?event=request.opened", None
     yield "404", f"{REQUESTS}/BG-000000", None
 
 

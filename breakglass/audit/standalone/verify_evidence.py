@@ -238,6 +238,8 @@ def root_by_path(entry_hash: str, index: int, size: int, path: list[str]) -> str
         raise Bad("names a place outside its tree")
     current, here, last = leaf(entry_hash), index, size - 1
     for step in path:
+        if not HEX.fullmatch(step):
+            raise Bad("has a proof that is no list of hashes")
         if last == 0:
             raise Bad("has a proof that is too long")
         if here & 1 or here == last:
@@ -1716,7 +1718,8 @@ def check_seals(
         ):
             report.add(entry.seq, "names another checkpoint than there is")
     for size in lines:
-        if archive.is_whole and size not in replay.seals:
+        is_inside = archive.is_whole and size < archive.manifest["size"]
+        if is_inside and size not in replay.seals:
             report.add(size, "was sealed by a checkpoint that the log does not name")
 
 
@@ -2020,14 +2023,7 @@ def say_limits(
             f"{unsigned} checkpoints have no signature that holds yet."
         )
     newest = max(sealed, default=0)
-    tail = [
-        e.seq
-        for e in entries
-        if e.seq > newest
-        and not (
-            e.body and e.body["event"] == "log.sealed" and e.facts.get("size") in sealed
-        )
-    ]
+    tail = [entry.seq for entry in entries if entry.seq > newest]
     if archive.is_whole and tail:
         report.unproven.append(
             f"No signed checkpoint covers the last {len(tail)} entries (from entry "

@@ -262,7 +262,7 @@ def swap_the_passkeys_of_two_approvals(files, rng, other):
 def enrol_a_passkey_late(files, rng, other):
     found = lines(files)
     at = editing.index_of(rng, found, "credential.enrolled")
-    found.insert(len(found) - 2, found.pop(at))
+    found.insert(len(found) - 1, found.pop(at))
     return finish(files, found, start=at)
 
 

@@ -165,7 +165,7 @@ def leave_out_or_add_a_file(files, rng, other):
 @kind
 def delete_an_entry(files, rng, other):
     found = lines(files)
-    at = rng.choice([0, rng.randrange(len(found)), len(found) - 2])
+    at = rng.choice([0, rng.randrange(len(found)), len(found) - 1])
     del found[at]
     start = at if rng.random() < 0.6 else None
     return finish(files, found, start=start)
@@ -174,7 +174,7 @@ def delete_an_entry(files, rng, other):
 @kind
 def truncate(files, rng, other):
     found = lines(files)
-    return finish(files, found[: rng.randrange(1, len(found) - 1)])
+    return finish(files, found[: rng.randrange(1, len(found))])
 
 
 @kind
