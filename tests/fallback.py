@@ -1,15 +1,15 @@
-"""The signing outage in tests: passkeys as rows, a sealed key, a tier for it."""
+"""The signing outage in tests: passkeys in software, a sealed key, a tier for it."""
 
-from uuid import uuid4
+from django.test import override_settings
 
 from breakglass import clock
-from breakglass.models import Assertion, Credential, CredentialNotice
-from breakglass.services import counting, signatures
+from breakglass.services import approvals, counting, signatures
 from breakglass.signing import fallback, sealed
 from breakglass.states import SigningOutage
-from tests import factories
+from tests import authenticator, factories
 from tests.flows.services import steps
 
+_KEYS = {}
 PASSPHRASE = "only-for-the-suite-0123456789"
 
 
@@ -22,34 +22,31 @@ def seal(settings, folder):
     return path
 
 
-def passkey(user, tenant):
-    """Returns a passkey of the person that the tenant's log has known for long."""
-    now = clock.db_now()
-    made = Credential.objects.create(
-        user=user,
-        name=f"key of {user}",
-        credential_id=uuid4().bytes,
-        public_key=b"cose",
-        aaguid=uuid4(),
-        rp_id="localhost",
-        enrolled_at=now,
-    )
-    CredentialNotice.objects.create(
-        credential=made, tenant=tenant, logged_at=now, usable_from=now
-    )
-    return made
+def passkey(user):
+    """Returns a passkey that may approve at once, as one known for long."""
+    if user.public_id not in _KEYS:
+        with override_settings(PASSKEY_COOL_DOWN_MINUTES=0):
+            _KEYS[user.public_id] = authenticator.enrol(user)
+    return _KEYS[user.public_id]
 
 
-def assert_beside(intent, user):
-    """Puts an assertion of that person beside a decision."""
-    known = Credential.objects.filter(user=user).first()
-    return Assertion.objects.create(
-        intent=intent,
-        credential=known or passkey(user, intent.tenant),
-        authenticator_data=b"data",
-        client_data=b"{}",
-        signature=b"signature",
-        made_at=clock.db_now(),
+def proof(intent, user):
+    """The person's passkey answers for exactly this decision."""
+    return passkey(user).proof(intent, clock.db_now())
+
+
+def confirm(intent, user):
+    """Goes on from a draft with the person's passkey; returns the outcome."""
+    return approvals.confirm(
+        intent_id=intent.public_id, approver=user, proof=proof(intent, user)
+    )
+
+
+def commit(bypass, user, *, ttl=None):
+    """Decides with a passkey, as far as the bytes that are about to be signed."""
+    intent = factories.intend(bypass, user, ttl=ttl)
+    return approvals._commit(
+        intent_id=intent.public_id, approver=user, proof=proof(intent, user)
     )
 
 
@@ -65,8 +62,7 @@ def approve(bypass, approver, *, ttl=None):
 
     As if the instance had just failed: `signatures.fulfil` is tested with real ones.
     """
-    intent = steps.commit(factories.intend(bypass, approver, ttl=ttl), approver)
-    assert_beside(intent, approver)
+    intent = commit(bypass, approver, ttl=ttl)
     return counting.record(intent=intent, bundle=sign_down(intent))
 
 

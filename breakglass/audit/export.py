@@ -19,16 +19,21 @@ from typing import IO, Any, Final
 from django.db import connection, transaction
 
 from breakglass.audit import (
-    events,
+    export_checkpoints,
     export_readme,
     export_rows,
     export_scope,
     export_trust,
 )
 from breakglass.audit.chain import timestamp
-from breakglass.audit.tree import Tree
-from breakglass.models import AuditEntry, Bundle, BypassRequest, ChainHead, Tenant
-from breakglass.models import Checkpoint as CheckpointRow
+from breakglass.models import (
+    AuditEntry,
+    Bundle,
+    BypassRequest,
+    ChainHead,
+    Checkpoint,
+    Tenant,
+)
 
 TYPE: Final = "breakglass/evidence/v1"
 VERIFIER: Final = Path(__file__).parent / "standalone" / "verify_evidence.py"
@@ -88,7 +93,7 @@ class _Content:
     size: int
     rows: dict[str, list[dict[str, Any]]]
     requests: list[BypassRequest]
-    checkpoints: list[CheckpointRow]
+    checkpoints: list[Checkpoint]
     numbers: list[int] | None
     head: str = ""
     bundles: list[str] = field(default_factory=list)
@@ -109,7 +114,8 @@ def write(*, order: Order, out: IO[bytes], progress: Progress) -> None:
         writer.stream("entries.jsonl", entries)
         if content.numbers is not None:
             writer.stream("proofs.jsonl", _proofs(order, content))
-        writer.stream("checkpoints.jsonl", _checkpoints(content))
+        sealed = export_checkpoints.lines(content.checkpoints, bundles=content.bundles)
+        writer.stream("checkpoints.jsonl", sealed)
         commands = list(_signatures(order, content, writer))
         for bypass in content.requests:
             writer.add(f"requests/{bypass.bypass_id}.json", bytes(bypass.body))
@@ -141,7 +147,7 @@ def _read(order: Order) -> _Content:
     with _snapshot():
         size = ChainHead.objects.get(tenant=tenant).seq
         if is_whole:
-            size = _sealed_size(tenant, size)
+            size = export_checkpoints.sealed_size(tenant, size)
         names, numbers = None, None
         if not is_whole:
             names = export_scope.bypasses(tenant=tenant, scope=scope, size=size)
@@ -150,43 +156,12 @@ def _read(order: Order) -> _Content:
             )
         requests = export_scope.frozen_requests(tenant=tenant, names=names)
         rows = export_rows.projections(tenant=tenant, requests=requests)
-        sealed = CheckpointRow.objects.filter(tenant=tenant, size__lte=size)
+        sealed = Checkpoint.objects.filter(tenant=tenant, size__lte=size)
         linked = sealed.select_related("statement__bundle", "previous").order_by("pk")
         checkpoints = list(linked)
     if not is_whole:
-        checkpoints = _newest_with_tree(checkpoints)
+        checkpoints = export_checkpoints.newest_with_tree(checkpoints)
     return _Content(size, rows, requests, checkpoints, numbers)
-
-
-def _sealed_size(tenant: Tenant, size: int) -> int:
-    """
-    Returns where the newest checkpoint stands, if only seals follow it.
-
-    A seal's own entry is covered by the next seal alone, so an archive that ends
-    before it has nothing at its end that no signature covers.
-    """
-    newest = CheckpointRow.objects.filter(tenant=tenant).order_by("-pk").first()
-    if newest is None or not hasattr(newest.statement, "bundle"):
-        return size
-    after = AuditEntry.objects.filter(tenant=tenant, seq__gt=newest.size)
-    is_only_seals = not after.exclude(event=events.LOG_SEALED).exists()
-    return newest.size if is_only_seals else size
-
-
-def _newest_with_tree(checkpoints: list[CheckpointRow]) -> list[CheckpointRow]:
-    """A part needs the one signed tree root that covers most of it."""
-    for one in reversed(checkpoints):
-        if hasattr(one.statement, "bundle") and _root(one):
-            return [one]
-    return []
-
-
-def _root(checkpoint: CheckpointRow) -> str:
-    """The row's own, else what was signed; nothing of before there were trees."""
-    if checkpoint.tree_root:
-        return bytes(checkpoint.tree_root).hex()
-    signed = json.loads(bytes(checkpoint.statement.statement))
-    return str(signed["predicate"].get("root", ""))
 
 
 def _entries(
@@ -219,36 +194,13 @@ def _names_of_bundles(body: str) -> list[str]:
 
 
 def _proofs(order: Order, content: _Content) -> Iterator[bytes]:
-    """Yields each entry's inclusion proof in the newest signed tree."""
     if not content.checkpoints or content.numbers is None:
-        return
-    size = content.checkpoints[0].size
-    log = AuditEntry.objects.filter(tenant=order.tenant, seq__lte=size).order_by("seq")
-    tree = Tree([bytes(one) for one in log.values_list("entry_hash", flat=True)])
-    for seq in content.numbers:
-        if seq > size:
-            return
-        path = [step.hex() for step in tree.inclusion(seq=seq, size=size)]
-        yield json.dumps({"seq": seq, "size": size, "path": path}).encode() + b"\n"
-
-
-def _checkpoints(content: _Content) -> Iterator[bytes]:
-    for one in content.checkpoints:
-        bundle = getattr(one.statement, "bundle", None)  # a waiting one has none
-        digest = bytes(bundle.sha256).hex() if bundle is not None else None
-        before = one.previous
-        line = {
-            "size": one.size,
-            "head": bytes(one.head_hash).hex(),
-            "root": _root(one),
-            "previous_size": before.size if before else 0,
-            "previous_head": bytes(before.head_hash).hex() if before else "",
-            "sealed_at": timestamp(one.sealed_at),
-            "bundle": digest,
-        }
-        if digest:
-            content.bundles.append(digest)
-        yield json.dumps(line).encode() + b"\n"
+        return iter(())
+    return export_checkpoints.proofs(
+        tenant=order.tenant,
+        checkpoint=content.checkpoints[0],
+        numbers=content.numbers,
+    )
 
 
 def _signatures(

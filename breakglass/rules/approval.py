@@ -130,7 +130,7 @@ def stricter_of(*, pinned: Quorum, current: Quorum) -> Quorum:
     return new if missing > (old.needed - old.filled, old.needed) else old
 
 
-def united(people: Iterable[Person]) -> list[Person]:
+def united(*, people: Iterable[Person]) -> list[Person]:
     """
     Returns each person once, with the groups of all their accounts, as active.
 

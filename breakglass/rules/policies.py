@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import timedelta
-from types import MappingProxyType
 from typing import Final, Literal
 
 from breakglass.rules.outage import FURTHER_APPROVERS
@@ -29,24 +28,24 @@ def lint(
     *,
     policy: Policy,
     known_groups: Mapping[str, int],
-    with_passkey: Mapping[str, Set[int]] = MappingProxyType({}),
+    with_passkey: Mapping[str, Set[int]] | None = None,
 ) -> tuple[Finding, ...]:
     """
     Returns everything that is wrong or doubtful, tier by tier; empty is good.
 
     `known_groups` maps each group of the tenant to the number of people in it who
     could approve today (human and active), `with_passkey` to those among them, by any
-    number, who have a passkey that may approve.
+    number, who have a passkey that may approve; without it nothing is said of passkeys.
     """
     if not policy.tiers:
         return (Finding("error", "", "the policy has no tiers"),)
     findings = [*_order(policy=policy)]
     for tier in policy.tiers:
         findings += _requirements(tier=tier, known_groups=known_groups)
-        findings += _passkeys(tier=tier, with_passkey=with_passkey)
+        if with_passkey is not None:
+            findings += _passkeys(tier=tier, with_passkey=with_passkey)
         findings += _ttl_choices(tier=tier)
         findings += _limits(tier=tier)
-        findings += _outage(tier=tier, known_groups=known_groups)
         findings += _patterns(tier=tier)
     return tuple(findings)
 
@@ -112,7 +111,7 @@ def _passkeys(*, tier: Tier, with_passkey: Mapping[str, Set[int]]) -> Iterator[F
         return
     groups = {need.group for need in tier.requirements}
     have = len(set().union(*(with_passkey.get(g, frozenset()) for g in groups)))
-    needed = sum(need.count for need in tier.requirements) + 1
+    needed = sum(need.count for need in tier.requirements) + FURTHER_APPROVERS
     if have < needed:
         message = (
             f"while signing is down {needed} people with passkeys are needed, and "
@@ -158,21 +157,6 @@ def _limits(*, tier: Tier) -> Iterator[Finding]:
     if limit is not None and limit < 1:
         message = "a limit of no active grants grants nothing: allow 1, or set none"
         yield _error(tier=tier, message=message)
-
-
-def _outage(*, tier: Tier, known_groups: Mapping[str, int]) -> Iterator[Finding]:
-    """Counts members, who may be in two groups: the request's page shows the rest."""
-    if not tier.offline_quorum:
-        return
-    needed = sum(max(0, need.count) for need in tier.requirements) + FURTHER_APPROVERS
-    groups = {need.group for need in tier.requirements}
-    members = sum(known_groups.get(group, 0) for group in groups)
-    if members < needed:
-        message = (
-            f"while signing is down {needed} people are needed, one more than usual, "
-            f"and its groups have {members}: the fallback could open nothing"
-        )
-        yield _warning(tier=tier, message=message)
 
 
 def _patterns(*, tier: Tier) -> Iterator[Finding]:

@@ -8,8 +8,7 @@ request's lock. `resume_due` takes up what a crash or an outage left behind.
 """
 
 import logging
-from datetime import datetime, timedelta
-from hashlib import sha256
+from datetime import timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -17,7 +16,7 @@ from django.conf import settings
 from django.db import transaction
 
 from breakglass import clock, outbox
-from breakglass.audit import chain, events, ledger
+from breakglass.audit import events, ledger
 from breakglass.errors import (
     BreakglassError,
     Conflict,
@@ -34,13 +33,12 @@ from breakglass.models import (
     User,
 )
 from breakglass.models.signing import IntentKind
-from breakglass.queries import access, people, policies, standing
+from breakglass.queries import access, people, standing
 from breakglass.rules.evidence import AssertedPasskey, Proof
 from breakglass.rules.identifiers import check_text
 from breakglass.rules.window import check_set_ttl
-from breakglass.services import counting, evidence, requests, signatures
+from breakglass.services import counting, evidence, requests, signatures, wording
 from breakglass.services.counting import Outcome
-from breakglass.signing import statements
 from breakglass.states import INTENT_MOVES, IntentState, RequestState, require_move
 
 logger = logging.getLogger(__name__)
@@ -95,7 +93,7 @@ def intend(
         request=bypass,
         ttl_seconds=int(set_ttl.total_seconds()),
         comment=comment,
-        statement=_statement(
+        statement=wording.approval(
             bypass=bypass,
             approver=approver,
             ttl=set_ttl,
@@ -287,40 +285,3 @@ def _commit(*, intent_id: UUID, approver: User, proof: Proof) -> Intent:
     intent.save(update_fields=["state", "authenticated_at", "next_try_at"])
     evidence.keep(intent=intent, proof=proof, now=now)
     return intent
-
-
-def _statement(
-    *,
-    bypass: BypassRequest,
-    approver: User,
-    ttl: timedelta,
-    comment: str,
-    now: datetime,
-    nonce: UUID,
-) -> bytes:
-    """
-    Returns what the approver signs: also what a passkey and a sign-in are bound to.
-
-    The nonce is random, so that nobody can make the digest before the decision.
-    """
-    terms = policies.terms_of(bypass=bypass)
-    return statements.statement(
-        name=bypass.bypass_id,
-        sha256=bytes(bypass.digest),
-        predicate_type=statements.APPROVAL_TYPE,
-        predicate={
-            "verdict": "approve",
-            "nonce": str(nonce),
-            "bypass_id": bypass.bypass_id,
-            "tenant": str(bypass.tenant.public_id),
-            "approver": {"subject": str(approver.public_id), "email": approver.email},
-            "ttl_seconds": int(ttl.total_seconds()),
-            "tier": bypass.tier.slug,
-            "policy_version": bypass.policy.version,
-            "policy_digest": bytes(bypass.policy.digest or b"").hex(),
-            "max_deploys": terms.max_deploys,
-            "digest_required": terms.digest_required,
-            "comment_sha256": sha256(comment.encode()).hexdigest(),
-            "decided_at": chain.timestamp(now),
-        },
-    )

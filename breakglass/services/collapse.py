@@ -101,7 +101,7 @@ def _people(grant: Grant) -> list[Person]:
     """The people behind a grant's approvals, each once, and never who asked."""
     asked = approvers.requester_id(bypass=grant.request)
     given = approvers.standing(bypass=grant.request)
-    return [person for person in united(given) if person.id != asked]
+    return [person for person in united(people=given) if person.id != asked]
 
 
 def _is_filled(grant: Grant) -> bool:

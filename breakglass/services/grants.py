@@ -15,10 +15,8 @@ from breakglass.models.signing import IntentKind
 from breakglass.queries import access, approvers, policies, standing
 from breakglass.rules import eligibility
 from breakglass.rules.identifiers import check_text
-from breakglass.rules.stricter import Terms
-from breakglass.rules.window import Window, granted_ttl, open_window
-from breakglass.services import countersigning, deploys, postmortems
-from breakglass.signing import statements
+from breakglass.rules.window import granted_ttl, open_window
+from breakglass.services import countersigning, deploys, postmortems, wording
 from breakglass.states import (
     GRANT_MOVES,
     Assurance,
@@ -51,7 +49,7 @@ def issue(*, bypass: BypassRequest, completed_by: User, now: datetime) -> Grant:
     window = open_window(now=now, ttl=ttl, cap=terms.ttl_cap)
     reached = approvers.quorum(bypass=bypass)
     assurance = _assurance(given)
-    statement = _statement(
+    statement = wording.grant(
         bypass=bypass, window=window, terms=terms, assurance=assurance
     )
     intent = Intent.objects.create(
@@ -241,36 +239,6 @@ def _assurance(given: list[Approval]) -> Assurance:
     if origins == {SignedBy.INSTANCE}:
         return Assurance.SIGSTORE
     return Assurance.OFFLINE_QUORUM
-
-
-def _statement(
-    *, bypass: BypassRequest, window: Window, terms: Terms, assurance: Assurance
-) -> bytes:
-    given = bypass.approvals.select_related("approver", "bundle").order_by("pk")
-    return statements.statement(
-        name=bypass.bypass_id,
-        sha256=bytes(bypass.digest),
-        predicate_type=statements.GRANT_TYPE,
-        predicate={
-            "bypass_id": bypass.bypass_id,
-            "tenant": str(bypass.tenant.public_id),
-            "starts_at": chain.timestamp(window.starts_at),
-            "expires_at": chain.timestamp(window.expires_at),
-            "max_deploys": terms.max_deploys,
-            "digest_required": terms.digest_required,
-            "assurance": str(assurance),
-            "tier": bypass.tier.slug,
-            "policy_version": bypass.policy.version,
-            "approvals": [
-                {
-                    "email": approval.bundle.identity,
-                    "ttl_seconds": approval.ttl_seconds,
-                    "bundle_sha256": bytes(approval.bundle.sha256).hex(),
-                }
-                for approval in given
-            ],
-        },
-    )
 
 
 def _record_issue(*, grant: Grant, actor: Actor, now: datetime) -> None:

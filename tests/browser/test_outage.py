@@ -19,7 +19,7 @@ def outage(acme, people, gate, settings, tmp_path):
     fallback.seal(settings, tmp_path)
     fallback.allow(acme, "low")
     other = fallback.second_peer(acme)
-    fallback.passkey(people.peer, acme)
+    fallback.passkey(people.peer)
     old = fallback.grant(acme, people, gate, further=other, service="ledger")
     _sign(old)
     database.advance(25 * 3600)

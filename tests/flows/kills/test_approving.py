@@ -219,9 +219,9 @@ def test_killed_after_the_fallback_signed_the_stricter_terms_hold(
     for person in (people.peer, other):
         for bypass in asked:
             intent = factories.intend(bypass, person)
-            fallback.assert_beside(intent, person)
+            fallback.passkey(person)
             killed(
-                lambda i=intent, p=person: factories.confirm(i, p),
+                lambda i=intent, p=person: fallback.confirm(i, p),
                 after=FALLBACK_SIGNED,
             )
         recover()

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from breakglass.errors import Conflict, NotPermitted, SelfApproval
+from breakglass.errors import Conflict, NotPermitted, PasskeyRequired, SelfApproval
 from breakglass.models import Approval, AuditEntry, Countersignature, Grant, Intent
 from breakglass.services import approvals, counting, grants
 from breakglass.states import Assurance, IntentState, SigningOutage
@@ -80,9 +80,9 @@ def test_whoever_lost_the_role_does_not_count_any_more(
 def test_on_a_request_of_the_fallback_a_yes_without_passkey_is_dropped_on_record(
     acme, people, peer2, pending_request
 ):
-    """The instance is back: without this, a password would do for the second one."""
-    fallback.approve(pending_request, people.peer)
+    """They decided before signing failed: a password was enough for them then."""
     intent = steps.commit(factories.intend(pending_request, peer2), peer2)
+    fallback.approve(pending_request, people.peer)
 
     with pytest.raises(NotPermitted, match="needs a passkey"):
         counting.record(intent=intent, bundle=steps.sign_here(intent))
@@ -95,11 +95,25 @@ def test_on_a_request_of_the_fallback_a_yes_without_passkey_is_dropped_on_record
     assert facts["statement_sha256"] == intent.digest.hex()
 
 
+def test_once_the_fallback_is_in_use_a_password_is_refused_at_once(
+    people, peer2, pending_request
+):
+    """The instance is back: without this, a password would do for the second one."""
+    fallback.approve(pending_request, people.peer)
+    intent = factories.intend(pending_request, peer2)
+
+    with pytest.raises(PasskeyRequired):
+        factories.confirm(intent, peer2)
+
+    intent.refresh_from_db()
+    assert intent.state == IntentState.DRAFT
+
+
 def test_after_a_drop_the_person_can_approve_again_with_a_passkey(
     people, peer2, pending_request
 ):
-    fallback.approve(pending_request, people.peer)
     intent = steps.commit(factories.intend(pending_request, peer2), peer2)
+    fallback.approve(pending_request, people.peer)
     with pytest.raises(NotPermitted):
         counting.record(intent=intent, bundle=steps.sign_here(intent))
 
@@ -118,8 +132,7 @@ def test_beside_a_yes_without_passkey_the_fallback_does_not_count(people, high_r
 def test_a_tier_that_blocks_by_now_counts_no_signature_of_the_fallback(
     acme, people, peer2, pending_request
 ):
-    intent = steps.commit(factories.intend(pending_request, people.peer), people.peer)
-    fallback.assert_beside(intent, people.peer)
+    intent = fallback.commit(pending_request, people.peer)
     bundle = fallback.sign_down(intent)
     steps.publish(acme, signing_outage=SigningOutage.BLOCK)
 
@@ -131,8 +144,7 @@ def test_a_tier_that_blocks_by_now_grants_nothing_on_the_fallback(
     acme, people, peer2, pending_request
 ):
     fallback.approve(pending_request, people.peer)
-    intent = steps.commit(factories.intend(pending_request, peer2), peer2)
-    fallback.assert_beside(intent, peer2)
+    intent = fallback.commit(pending_request, peer2)
     steps.publish(acme, signing_outage=SigningOutage.BLOCK)
 
     outcome = counting.record(intent=intent, bundle=steps.sign_here(intent))

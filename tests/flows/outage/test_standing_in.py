@@ -7,22 +7,15 @@ import pytest
 
 from breakglass import clock
 from breakglass.errors import SigningFailed
-from breakglass.models import Approval, Bundle, Grant, Intent
+from breakglass.models import Approval, Assertion, Bundle, Grant, Intent
 from breakglass.services import approvals, sealing, signatures, standing_in
 from breakglass.signing import fallback as room
 from breakglass.signing.keyless import signer_from_settings
 from breakglass.states import Assurance, IntentState, SignedBy
 from tests import database, factories, fallback
+from tests.flows.services import steps
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def decided(bypass, person, *, passkey=True):
-    """A decision as it stands before its person signs in, with their passkey."""
-    intent = factories.intend(bypass, person)
-    if passkey:
-        fallback.assert_beside(intent, person)
-    return intent
 
 
 def waits(intent):
@@ -39,9 +32,9 @@ def waits(intent):
 def test_the_sealed_key_signs_at_once_and_one_approver_is_not_enough(
     tolerant, people, pending_request, sealed, no_signing_service
 ):
-    intent = decided(pending_request, people.peer)
+    intent = factories.intend(pending_request, people.peer)
 
-    outcome = factories.confirm(intent, people.peer)
+    outcome = fallback.confirm(intent, people.peer)
 
     bundle = Bundle.objects.get()
     assert bundle.signed_by == SignedBy.SEALED_KEY
@@ -55,10 +48,10 @@ def test_the_instance_is_given_less_time_when_something_stands_in(
     tolerant, people, pending_request, sealed, silent_service, monkeypatch
 ):
     monkeypatch.setattr(room, "INSTANCE_DEADLINE", timedelta(seconds=1))
-    intent = decided(pending_request, people.peer)
+    intent = factories.intend(pending_request, people.peer)
     started = time.monotonic()
 
-    factories.confirm(intent, people.peer)
+    fallback.confirm(intent, people.peer)
 
     assert time.monotonic() - started < 6
     assert Bundle.objects.get().signed_by == SignedBy.SEALED_KEY
@@ -73,10 +66,10 @@ def test_the_instance_and_what_stands_in_fit_into_one_deadline(settings):
 def test_a_tier_that_blocks_waits_whatever_passkeys_there_are(
     acme, people, pending_request, sealed, no_signing_service
 ):
-    intent = decided(pending_request, people.peer)
+    intent = factories.intend(pending_request, people.peer)
 
     with pytest.raises(SigningFailed):
-        factories.confirm(intent, people.peer)
+        fallback.confirm(intent, people.peer)
 
     assert waits(intent)
 
@@ -84,12 +77,16 @@ def test_a_tier_that_blocks_waits_whatever_passkeys_there_are(
 def test_without_a_passkey_it_waits_and_a_passkey_later_lets_it_go_on(
     tolerant, people, pending_request, sealed, no_signing_service
 ):
-    intent = decided(pending_request, people.peer, passkey=False)
+    intent = factories.intend(pending_request, people.peer)
     with pytest.raises(SigningFailed):
         factories.confirm(intent, people.peer)
     assert waits(intent)
 
-    fallback.assert_beside(intent, people.peer)
+    approvals.add_passkey(
+        intent_id=intent.public_id,
+        approver=people.peer,
+        passkey=fallback.proof(intent, people.peer).passkey,
+    )
     database.advance(60)
 
     assert approvals.resume_due() == 1
@@ -100,11 +97,19 @@ def test_somebody_elses_passkey_helps_nobody(
     tolerant, people, pending_request, sealed, no_signing_service
 ):
     """The requester's own passkey beside the peer's approval, for one."""
-    intent = factories.intend(pending_request, people.peer)
-    fallback.assert_beside(intent, people.oncall)
+    intent = steps.commit(factories.intend(pending_request, people.peer), people.peer)
+    key = fallback.passkey(people.oncall)
+    Assertion.objects.create(
+        intent=intent,
+        credential=key.credential,
+        authenticator_data=b"data",
+        client_data=b"{}",
+        signature=b"signature",
+        made_at=clock.db_now(),
+    )
 
     with pytest.raises(SigningFailed):
-        factories.confirm(intent, people.peer)
+        signatures.fulfil(intent=intent)
 
     assert waits(intent)
 
@@ -112,20 +117,20 @@ def test_somebody_elses_passkey_helps_nobody(
 def test_without_anything_configured_it_waits(
     tolerant, people, pending_request, no_signing_service
 ):
-    intent = decided(pending_request, people.peer)
+    intent = factories.intend(pending_request, people.peer)
 
     with pytest.raises(SigningFailed):
-        factories.confirm(intent, people.peer)
+        fallback.confirm(intent, people.peer)
 
     assert waits(intent)
 
 
 def test_a_refusal_is_no_outage(tolerant, people, pending_request, sealed, settings):
     settings.PORTAL_KEY = str(sealed.parent / "nothing-here.pem")
-    intent = decided(pending_request, people.peer)
+    intent = factories.intend(pending_request, people.peer)
 
     with pytest.raises(SigningFailed) as error:
-        factories.confirm(intent, people.peer)
+        fallback.confirm(intent, people.peer)
 
     assert not error.value.retryable
     assert waits(intent)
@@ -137,16 +142,16 @@ def test_a_bundle_that_does_not_verify_is_no_outage(
     honest = signer_from_settings()
 
     class Spoiler(type(honest)):
-        def sign(self, *, statement, identity):
+        def sign(self, *, statement, **who):
             spoiled = statement.replace(b'"approve"', b'"APPROVE"')
-            return honest.sign(statement=spoiled, identity=identity)
+            return honest.sign(statement=spoiled, **who)
 
     spoiler = Spoiler(**{name: getattr(honest, name) for name in honest.__slots__})
     monkeypatch.setattr(signatures, "signer_from_settings", lambda: spoiler)
-    intent = decided(pending_request, people.peer)
+    intent = factories.intend(pending_request, people.peer)
 
     with pytest.raises(SigningFailed) as error:
-        factories.confirm(intent, people.peer)
+        fallback.confirm(intent, people.peer)
 
     assert error.value.stage == "verify"
     assert waits(intent)
@@ -155,7 +160,7 @@ def test_a_bundle_that_does_not_verify_is_no_outage(
 def test_the_embedded_authority_stands_in_for_another_instance_first(
     tolerant, people, pending_request, sealed, other_instance
 ):
-    factories.confirm(decided(pending_request, people.peer), people.peer)
+    fallback.confirm(factories.intend(pending_request, people.peer), people.peer)
 
     bundle = Bundle.objects.get()
     assert bundle.signed_by == SignedBy.EMBEDDED
@@ -167,7 +172,7 @@ def test_with_the_embedded_authority_down_too_the_sealed_key_signs(
 ):
     settings.AUTHORITY_URL = "http://127.0.0.1:9"
 
-    factories.confirm(decided(pending_request, people.peer), people.peer)
+    fallback.confirm(factories.intend(pending_request, people.peer), people.peer)
 
     assert Bundle.objects.get().signed_by == SignedBy.SEALED_KEY
 
@@ -177,10 +182,10 @@ def test_when_the_instance_is_back_halfway_the_stricter_terms_stay(
 ):
     back = settings.AUTHORITY_URL
     settings.AUTHORITY_URL = "http://127.0.0.1:9"
-    factories.confirm(decided(pending_request, people.peer), people.peer)
+    fallback.confirm(factories.intend(pending_request, people.peer), people.peer)
     settings.AUTHORITY_URL = back
 
-    outcome = factories.confirm(decided(pending_request, peer2), peer2)
+    outcome = fallback.confirm(factories.intend(pending_request, peer2), peer2)
 
     origins = Bundle.objects.filter(approval__isnull=False).order_by("pk")
     assert list(origins.values_list("signed_by", flat=True)) == [
@@ -195,11 +200,11 @@ def test_when_the_instance_fails_halfway_every_earlier_yes_needed_its_passkey(
     tolerant, people, high_request, sealed, settings
 ):
     """The first approved with a passkey while all was well: it goes on."""
-    factories.confirm(decided(high_request, people.approver1), people.approver1)
+    fallback.confirm(factories.intend(high_request, people.approver1), people.approver1)
     settings.AUTHORITY_URL = "http://127.0.0.1:9"
 
-    outcome = factories.confirm(
-        decided(high_request, people.approver2), people.approver2
+    outcome = fallback.confirm(
+        factories.intend(high_request, people.approver2), people.approver2
     )
 
     assert outcome.grant is None
@@ -211,10 +216,10 @@ def test_an_earlier_yes_without_passkey_makes_it_wait_for_the_instance(
 ):
     factories.approve(high_request, people.approver1)
     settings.AUTHORITY_URL = "http://127.0.0.1:9"
-    intent = decided(high_request, people.approver2)
+    intent = factories.intend(high_request, people.approver2)
 
     with pytest.raises(SigningFailed):
-        factories.confirm(intent, people.approver2)
+        fallback.confirm(intent, people.approver2)
 
     assert not Bundle.objects.filter(intent=intent).exists()
     assert Approval.objects.count() == 1
@@ -225,7 +230,7 @@ def test_a_grant_of_the_fallback_is_signed_at_once_and_a_checkpoint_waits(
 ):
     sealing.seal_due()
     for person in (people.peer, peer2):
-        outcome = factories.confirm(decided(pending_request, person), person)
+        outcome = fallback.confirm(factories.intend(pending_request, person), person)
     assert Intent.objects.filter(kind="checkpoint", state="committed").exists()
 
     # More checkpoints wait than a sweep takes: the grant comes first all the same.
@@ -241,10 +246,10 @@ def test_a_grant_of_the_fallback_is_signed_at_once_and_a_checkpoint_waits(
 def test_a_passkey_that_was_revoked_meanwhile_vouches_for_nobody(
     tolerant, people, pending_request, sealed, no_signing_service
 ):
-    intent = decided(pending_request, people.peer)
+    intent = fallback.commit(pending_request, people.peer)
     people.peer.credentials.update(revoked_at=clock.db_now())
 
     with pytest.raises(SigningFailed):
-        factories.confirm(intent, people.peer)
+        signatures.fulfil(intent=intent)
 
     assert waits(intent)

@@ -1,13 +1,15 @@
 """Evidence of the fallback verifies, and nothing of it can pass for the instance's."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from breakglass.audit import verify
-from breakglass.audit.verify import Report
-from breakglass.models import Bundle, Countersignature
+from breakglass.audit.verify import Checked, Report
+from breakglass.models import AuditEntry, Bundle, Countersignature
 from breakglass.services import countersigning, sealing, signatures, verification
+from breakglass.services.verifying import bundles
 from breakglass.signing import sealed as room
 from breakglass.states import SignedBy
 from tests import database, fallback
@@ -32,6 +34,10 @@ def story(acme, people, gate, signs_here, settings, tmp_path):
     return acme
 
 
+def bundles_of(tenant):
+    return list(bundles.stored(bundles.all_of(tenant)))
+
+
 def messages(tenant):
     report = verification.verify_tenant(tenant=tenant)
     return [finding.message for finding in report.findings]
@@ -52,28 +58,25 @@ def test_without_the_key_in_the_trust_file_it_does_not(story, sealed):
 def test_a_spoiled_sealed_bundle_is_found(story):
     bundle = Bundle.objects.filter(signed_by=SignedBy.SEALED_KEY).first()
     raw = bytes(bundle.bundle).replace(b'"sig":"', b'"sig":"AAAA')
-    stored = next(
-        one for one in verification._bundles(story) if one.raw == bytes(bundle.bundle)
-    )
+    stored = next(one for one in bundles_of(story) if one.raw == bytes(bundle.bundle))
     report = Report()
 
-    held = verify.check_bundles(
-        [replace(stored, raw=raw)], verify=verification._bundle_check(), report=report
-    )
+    with bundles.checks(processes=1, expected=1) as checks:
+        held = verify.check_bundles(
+            [replace(stored, raw=raw)], verify=checks, report=report
+        )
 
     assert held == {}
     assert len(report.findings) == 1
 
 
 def test_a_checkpoint_signed_by_the_fallback_is_a_finding(story):
-    stored = next(
-        one for one in verification._bundles(story) if one.kind == "checkpoint"
-    )
+    stored = next(one for one in bundles_of(story) if one.kind == "checkpoint")
     report = Report()
 
     held = verify.check_bundles(
         [replace(stored, signed_by="sealed_key")],
-        verify=lambda _stored: None,
+        verify=verify.in_turn(lambda *_signed: None),
         report=report,
     )
 
@@ -82,22 +85,16 @@ def test_a_checkpoint_signed_by_the_fallback_is_a_finding(story):
 
 
 def grant_entry(story, **changed):
-    report = Report()
-    rows = verification._entries(story)
-    tenant_id = str(story.public_id)
-    entries = list(verify.walk(rows, tenant_id=tenant_id, report=report))
-    found = next(e for e in entries if e.content["event"] == "grant.issued")
-    facts = {**found.content["facts"], **changed}
-    return replace(found, content={**found.content, "facts": facts})
+    row = AuditEntry.objects.get(tenant=story, event="grant.issued")
+    content = json.loads(bytes(row.body))
+    content["facts"] |= changed
+    return Checked(seq=row.seq, entry_hash=bytes(row.entry_hash), content=content)
 
 
 def test_a_grant_that_hides_its_fallback_is_a_finding(story):
     report = Report()
-    held = verify.check_bundles(
-        verification._bundles(story),
-        verify=verification._bundle_check(),
-        report=report,
-    )
+    with bundles.checks(processes=1, expected=1) as checks:
+        held = verify.check_bundles(bundles_of(story), verify=checks, report=report)
 
     verify.check_evidence(grant_entry(story), held=held, report=report)
     assert report.findings == []

@@ -97,7 +97,7 @@ def test_while_signing_is_down_the_page_says_what_would_help(
     tolerant, people, gate, client_for
 ):
     other = fallback.second_peer(tolerant)
-    fallback.passkey(other, tolerant)
+    fallback.passkey(other)
     bypass = factories.request(tolerant, people.oncall, gate)
     stuck(bypass, people.peer)
 

@@ -23,11 +23,11 @@ def bundle(raw=b"{}", *, identity=PEER, subject=DIGEST, signs=DIGEST, kind="appr
     )
 
 
-def accepts(stored):
+def accepts(*signed):
     """A verifier to whom every signature is good."""
 
 
-def refuses(stored):
+def refuses(*signed):
     raise ValueError("the signature is bad")
 
 

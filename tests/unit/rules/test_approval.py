@@ -176,7 +176,7 @@ def test_an_emptied_policy_never_lets_a_request_through(empty_side):
 
 def test_two_accounts_of_one_person_are_united_with_all_their_groups():
     people = united(
-        [
+        people=[
             Person(id=1, groups=frozenset({"peers"}), human=True, active=False),
             Person(id=2, groups=frozenset({"peers"}), human=True, active=True),
             Person(id=1, groups=frozenset({"seniors"}), human=True, active=True),

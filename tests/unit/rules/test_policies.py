@@ -169,9 +169,14 @@ def test_a_good_pattern_is_fine(pattern):
 def test_a_fallback_that_too_few_could_use_is_a_warning():
     allows = tier(requirements=needs(peers=2), offline_quorum=True)
 
-    enough = lint(policy=policy(allows), known_groups={"peers": 3})
-    short = lint(policy=policy(allows), known_groups={"peers": 2})
+    groups = {"peers": 3}
+    enough = lint(
+        policy=policy(allows), known_groups=groups, with_passkey={"peers": {1, 2, 3}}
+    )
+    short = lint(
+        policy=policy(allows), known_groups=groups, with_passkey={"peers": {1, 2}}
+    )
 
     assert enough == ()
     assert [(f.level, f.tier) for f in short] == [("warning", "low")]
-    assert "3 people are needed" in short[0].message
+    assert "3 people with passkeys are needed" in short[0].message
