@@ -33,6 +33,9 @@ class Signature:
             identity=self.identity,
             issuer=self.issuer,
             subject=self.subject,
+            trust_config="trust_config-embedded.json"
+            if self.signed_by == SignedBy.EMBEDDED
+            else "trust_config.json",
         )
 
 
@@ -188,7 +191,9 @@ signs grants and checkpoints as `{identity}`, vouched for by `{issuer}`.
 
 ## Check one signature with the stock tool
 
-`sigstore` is the Sigstore project's own command. Run each line in this folder:
+`sigstore` is the Sigstore project's own command. Run each line in this folder. Where
+there are several `trust_config` files, the site changed its signing instance: what an
+earlier one signed verifies with that one's file.
 
 {commands}
 """

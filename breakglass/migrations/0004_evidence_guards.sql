@@ -55,7 +55,8 @@ DROP TRIGGER checkpoint_is_frozen ON breakglass_checkpoint;
 CREATE TRIGGER checkpoint_is_frozen BEFORE UPDATE ON breakglass_checkpoint
   FOR EACH ROW EXECUTE FUNCTION bg_frozen_but_for('published_at', 'sent_at', 'send_error');
 
--- As before, and where the tier asks for a passkey, there is one of this very person.
+-- As before, but people are compared and not accounts: of two that were merged neither
+-- approves for the other. And where the tier asks for a passkey, there is one of theirs.
 CREATE OR REPLACE FUNCTION bg_approval_is_valid() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
@@ -63,10 +64,12 @@ BEGIN
     FROM breakglass_bypassrequest r
     JOIN breakglass_tier t ON t.id = r.tier_id
     JOIN breakglass_user u ON u.id = NEW.approver_id
+    JOIN breakglass_user asked ON asked.id = r.requester_id
     JOIN breakglass_bundle b ON b.id = NEW.bundle_id
     JOIN breakglass_intent i ON i.id = b.intent_id
     WHERE r.id = NEW.request_id AND r.state = 'pending' AND r.digest = NEW.digest
-      AND r.requester_id <> NEW.approver_id AND u.kind = 'human' AND u.is_active
+      AND coalesce(asked.merged_into_id, asked.id) <> coalesce(u.merged_into_id, u.id)
+      AND u.kind = 'human' AND u.is_active
       AND i.kind = 'approval' AND i.signer_id = NEW.approver_id
       AND i.request_id = r.id AND i.ttl_seconds = NEW.ttl_seconds
       AND NEW.ttl_seconds <= r.ttl_seconds
@@ -96,11 +99,12 @@ BEGIN
     JOIN breakglass_requirement q ON q.tier_id = r.tier_id
     WHERE r.id = NEW.request_id AND r.tenant_id = NEW.tenant_id AND r.gate_id = NEW.gate_id
       AND r.service = NEW.service AND r.branch = NEW.branch AND r.artifact = NEW.artifact;
-  SELECT count(DISTINCT a.approver_id), min(a.ttl_seconds),
+  SELECT count(DISTINCT coalesce(u.merged_into_id, u.id)), min(a.ttl_seconds),
          count(*) FILTER (WHERE b.signed_by <> 'instance'),
          count(*) FILTER (WHERE s.id IS NULL)
     INTO standing, shortest, offline, bare
     FROM breakglass_approval a
+    JOIN breakglass_user u ON u.id = a.approver_id
     JOIN breakglass_bundle b ON b.id = a.bundle_id
     LEFT JOIN breakglass_assertion s ON s.intent_id = b.intent_id
     WHERE a.request_id = NEW.request_id;

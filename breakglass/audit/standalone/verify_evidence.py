@@ -1437,6 +1437,7 @@ QUIET = {
     "channel.changed",
     "request.notified",
     "request.escalated",
+    "request.approval_dropped",
     "postmortem.overdue",
 }
 
