@@ -26,7 +26,9 @@ def passkey(user):
     """Returns a passkey that may approve at once, as one known for long."""
     if user.public_id not in _KEYS:
         with override_settings(PASSKEY_COOL_DOWN_MINUTES=0):
-            _KEYS[user.public_id] = authenticator.enrol(user)
+            # Its counter stays at 0: a child that is killed counts for itself alone.
+            made = authenticator.Authenticator(counts=False)
+            _KEYS[user.public_id] = authenticator.enrol(user, authenticator=made)
     return _KEYS[user.public_id]
 
 

@@ -58,10 +58,6 @@ class TierInline(admin.StackedInline[Tier, Policy]):
                 )
             },
         ),
-        (
-            "While the signing service is down",
-            {"fields": ("signing_outage",)},
-        ),
         ("Afterwards", {"fields": ("postmortem_days",)}),
     )
 

@@ -173,12 +173,16 @@ def test_the_stock_command_verifies_the_statement_as_a_file(
     assert (run.returncode == 0) is (subject != "another digest"), run.stderr
 
 
-def test_the_entrys_page_prints_the_digest_that_the_stock_command_takes(
+def test_the_entrys_page_names_and_offers_the_file_that_the_stock_command_takes(
     acme, people, pending_request, digest_only, client_for
 ):
     factories.approve(pending_request, people.peer)
     statement = bytes(Bundle.objects.get().intent.statement)
     seq = AuditEntry.objects.get(event="request.approved").seq
+    auditor = client_for(people.auditor)
 
-    page = client_for(people.auditor).get(f"/t/acme/audit/{seq}").content.decode()
-    assert f"sha256:{sha256(statement).hexdigest()}" in page
+    page = auditor.get(f"/t/acme/audit/{seq}").content.decode()
+    taken = auditor.get(f"/t/acme/audit/{seq}/statement")
+
+    assert f"acme-{seq}.statement.json" in page
+    assert taken.content == statement

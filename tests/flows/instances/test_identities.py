@@ -9,7 +9,7 @@ from breakglass.actors import OPERATOR
 from breakglass.errors import InvalidInput, SigningFailed
 from breakglass.models import Approval, AuditEntry, Bundle, Grant, Intent
 from breakglass.rules.evidence import Proof
-from breakglass.services import approvals
+from breakglass.services import approvals, identities
 from breakglass.services import people as people_services
 from breakglass.signing import identity as signing_identity
 from tests import factories
@@ -18,14 +18,23 @@ from tests.flows.instances.conftest import WORKLOAD, issuer, report_on
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-SIGN_IN = {"issuer": "https://idp.example", "subject": "1", "token_sha256": bytes(32)}
+IDP = "https://idp.example"
 
 
 def confirm(intent, approver, id_token):
+    subject = str(approver.public_id)
+    identities.link(user=approver, issuer=IDP, subject=subject, actor=OPERATOR)
     return approvals.confirm(
         intent_id=intent.public_id,
         approver=approver,
-        proof=Proof(method="oidc", at=clock.db_now(), id_token=id_token, **SIGN_IN),
+        proof=Proof(
+            method="oidc",
+            at=clock.db_now(),
+            issuer=IDP,
+            subject=subject,
+            token_sha256=bytes(32),
+            id_token=id_token,
+        ),
     )
 
 

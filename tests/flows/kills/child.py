@@ -9,7 +9,7 @@ from django.db import connections
 
 from breakglass.models import Approval, Bundle, Grant
 from breakglass.services import approvals, counting, grants, signatures
-from breakglass.signing import fallback, keyless
+from breakglass.signing import fallback, identity, keyless
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Step:
 
 STEPS = [
     Step("the decision is committed", approvals, "_commit"),
-    Step("the identity token is there", keyless, "exchange"),
+    Step("the identity token is there", identity, "exchange"),
     Step("the signature is back, not verified", keyless.KeylessSigner, "sign"),
     Step("it is verified, not stored", keyless.KeylessVerifier, "verify"),
     Step("the bundle's row is written, not committed", Bundle, "save"),

@@ -11,6 +11,7 @@ from breakglass.services import (
     deploys,
     gates,
     grants,
+    identities,
     policies,
     postmortems,
     requests,
@@ -242,7 +243,7 @@ def test_linking_an_identity_is_on_record_wherever_the_person_has_a_role(
 ):
     log = Log(acme)
     written = log(
-        lambda: person_services.link_identity(
+        lambda: identities.link(
             user=people.peer, issuer="https://idp.example", subject="1", actor=OPERATOR
         )
     )

@@ -284,8 +284,8 @@ def test_a_policy_that_gets_stricter_while_signing_leads_back_to_the_request(
     peer = client_for(people.peer)
     fulfil = signatures.fulfil
 
-    def meanwhile(*, intent):
-        bundle = fulfil(intent=intent)
+    def meanwhile(*, intent, **how):
+        bundle = fulfil(intent=intent, **how)
         steps.publish(acme, passkey_required=True)
         return bundle
 

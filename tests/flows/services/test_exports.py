@@ -20,7 +20,9 @@ pytestmark = pytest.mark.django_db
 def folders(settings, tmp_path, monkeypatch):
     settings.CHECKPOINT_DIR = str(tmp_path / "checkpoints")
     settings.EXPORT_DIR = str(tmp_path / "exports")
-    monkeypatch.setattr(signatures, "fulfil", lambda *, intent: steps.sign_here(intent))
+    monkeypatch.setattr(
+        signatures, "fulfil", lambda *, intent, **_: steps.sign_here(intent)
+    )
 
 
 @pytest.fixture

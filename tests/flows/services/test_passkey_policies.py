@@ -40,4 +40,4 @@ def test_the_words_of_a_tier_name_passkeys_and_the_fallback(acme):
 
     assert "passkey" not in plain
     assert "Each approval needs a passkey." in said
-    assert "While signing is down, one more approver" in said
+    assert "While signing is down, 2 people with passkeys may open it" in said

@@ -372,6 +372,7 @@ def test_the_evidence_finds_what_valid_signatures_cover_up(forger, world, forger
 def test_the_right_name_under_another_issuer_is_refused(world):
     trust = json.loads(world.trust)
     trust["workload"]["issuer"] = "https://other.example/oidc"
+    trust["workloads"] = []
     trust["approver_issuers"] = ["https://other.example/oidc"]
 
     report = verifier.verify(world.files, trust=json.dumps(trust).encode())
