@@ -154,7 +154,7 @@ def _filled():
     return tenant
 
 
-def _signed() -> list[tuple[bytes, bytes, str]]:
+def _signed() -> list[tuple[bytes, bytes, str, str]]:
     """Has the embedded authority sign some statements."""
     from hashlib import sha256
 
@@ -173,7 +173,7 @@ def _signed() -> list[tuple[bytes, bytes, str]]:
             predicate={"size": number},
         )
         bundle = signer_from_settings().sign(statement=statement, identity=who)
-        made.append((bundle, statement, who.email))
+        made.append((bundle, statement, who.email, "instance"))
     return made
 
 

@@ -45,6 +45,14 @@ def require_in_window(*, bundle: bytes, trusted_root: Listed) -> None:
     """
     try:
         parsed = Bundle.from_json(bundle)
+    except (SigstoreError, ValueError) as error:
+        raise _unreadable(error) from error
+    require_parsed_in_window(parsed=parsed, trusted_root=trusted_root)
+
+
+def require_parsed_in_window(*, parsed: Bundle, trusted_root: Listed) -> None:
+    """Does the same for a bundle that the caller has parsed already."""
+    try:
         # What the library understood, not our own reading of the same bytes: two
         # parsers that differ over a doubled or misspelt field would be a way past.
         material = json.loads(parsed.to_json())["verificationMaterial"]
@@ -60,8 +68,12 @@ def require_in_window(*, bundle: bytes, trusted_root: Listed) -> None:
             _require(times, windows, what="the certificate log's key")
         _require_authority(leaf, times, trusted_root["certificateAuthorities"])
     except (SigstoreError, ValueError, KeyError, TypeError) as error:
-        msg = f"the bundle's keys cannot be told apart: {str(error)[:200]}"
-        raise SigningFailed(msg, stage="verify", retryable=False) from error
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: Exception) -> SigningFailed:
+    msg = f"the bundle's keys cannot be told apart: {str(error)[:200]}"
+    return SigningFailed(msg, stage="verify", retryable=False)
 
 
 def _times(bundle: Bundle, entry: Listed) -> list[datetime]:
@@ -115,8 +127,12 @@ def _require_authority(
 
 
 def _issuer(authority: Listed) -> x509.Certificate:
-    issuing = authority["certChain"]["certificates"][0]["rawBytes"]
-    return x509.load_der_x509_certificate(b64decode(issuing))
+    return _certificate(authority["certChain"]["certificates"][0]["rawBytes"])
+
+
+@lru_cache(maxsize=64)
+def _certificate(der: str) -> x509.Certificate:
+    return x509.load_der_x509_certificate(b64decode(der))
 
 
 def _issued(leaf: x509.Certificate, issuer: x509.Certificate) -> bool:

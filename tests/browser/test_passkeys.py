@@ -141,7 +141,7 @@ def test_without_javascript_the_pages_offer_what_works(open_page, acme, people, 
 
     page.goto(f"/accounts/reauthenticate/?intent={intent.public_id}")
     without = page.locator("main noscript p")  # text locators do not look inside
-    expect(without).to_contain_text("Your password works without.")
+    expect(without).to_contain_text("The other ways work without.")
     expect(page.get_by_role("button", name="Approve with your passkey")).to_be_hidden()
     page.get_by_label("Password").fill(factories.PASSWORD)
     page.get_by_role("button", name="Approve and sign").click()
