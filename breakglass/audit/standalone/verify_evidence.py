@@ -1123,7 +1123,7 @@ class Replay:
         now = dict(body)
         if gate is not None:
             now |= {key: gate[key] for key in ("environment", "data_class")}
-        chosen = next(tier for tier in pinned["tiers"] if tier["slug"] == body["tier"])
+        chosen = {tier["slug"]: tier for tier in pinned["tiers"]}[body["tier"]]
         return [chosen, tier_for(self.policies[self.version]["document"], now)]
 
     def standing(self, bypass: Bypass, needs_passkey: bool) -> dict[str, set[str]]:
