@@ -283,8 +283,7 @@ def sigstore_problem(
             if kind != IN_TOTO or payload != statement:
                 return "it signs something else than its statement"
         return retired(bundle, json.loads(raw), json.loads(root))
-    # The library lets many kinds of exception through; each is one refusal here.
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001 - the library's are of many kinds
         return " ".join(str(error).split())[:200] or type(error).__name__
 
 
@@ -2010,9 +2009,10 @@ def say_limits(
     """Says what a good archive still does not prove."""
     report, bare = archive.report, archive.report.counts["approvals without a passkey"]
     if bare:
+        carry = "carries" if bare == 1 else "carry"
         report.unproven.append(
-            f"{bare} of {report.counts['approvals']} approvals carry no passkey: that "
-            "the person was there is not proven beyond the portal."
+            f"{bare} of {counted(report.counts['approvals'], 'approvals')} {carry} no "
+            "passkey: that the person was there is not proven beyond the portal."
         )
     if not replay.kinds_known:
         report.unproven.append(
@@ -2020,8 +2020,9 @@ def say_limits(
         )
     unsigned = report.counts["checkpoints"] - len(sealed)
     if unsigned > 0:
+        have = "has" if unsigned == 1 else "have"
         report.unproven.append(
-            f"{unsigned} checkpoints have no signature that holds yet."
+            f"{counted(unsigned, 'checkpoints')} {have} no signature that holds yet."
         )
     newest = max(sealed, default=0)
     tail = [entry.seq for entry in entries if entry.seq > newest]
@@ -2105,7 +2106,7 @@ def as_text(report: Report) -> str:
         )
     lines.append(
         "Checked: "
-        + ", ".join(f"{n} {what}" for what, n in sorted(report.counts.items()))
+        + ", ".join(counted(n, what) for what, n in sorted(report.counts.items()))
         + "."
     )
     lines += [
@@ -2119,6 +2120,15 @@ def as_text(report: Report) -> str:
         "The evidence does NOT verify." if report.findings else "Nothing is wrong."
     )
     return "\n".join(printable(line) for line in lines)
+
+
+def counted(number: int, what: str) -> str:
+    """Returns "2 approvals with a passkey", or "1 approval with a passkey"."""
+    if number == 1:
+        what = re.sub(
+            r"ies\b|s\b", lambda end: "y" if end[0] != "s" else "", what, count=1
+        )
+    return f"{number} {what}"
 
 
 def printable(text: str) -> str:
