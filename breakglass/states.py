@@ -44,6 +44,15 @@ class PostMortemState(TextChoices):
     PUBLISHED = "published", "Published"
 
 
+class GateBlame(TextChoices):
+    """Whether the gate was at fault that a bypass was needed, as the writer judges."""
+
+    YES = "yes", "Yes"
+    PARTLY = "partly", "Partly"
+    NO = "no", "No"
+    UNKNOWN = "unknown", "Not known"
+
+
 class PolicyState(TextChoices):
     """A policy is edited as a draft and frozen when it is published."""
 

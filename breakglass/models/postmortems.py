@@ -5,7 +5,7 @@ from django.db.models import Q
 
 from breakglass.models.people import User
 from breakglass.models.tenants import Tenant
-from breakglass.states import PostMortemState
+from breakglass.states import GateBlame, PostMortemState
 
 
 class PostMortemTemplate(models.Model):
@@ -47,6 +47,14 @@ class PostMortem(models.Model):
     due_at = models.DateTimeField()
     body = models.TextField(blank=True)
     no_action_reason = models.TextField(blank=True)
+    gate_blamed = models.CharField(
+        max_length=10,
+        choices=GateBlame.choices,
+        default="",
+        db_default="",
+        blank=True,
+        help_text="Was the gate at fault? Empty until the writer has answered.",
+    )
     revision = models.PositiveIntegerField(default=0)
     opened_at = models.DateTimeField(null=True, blank=True)
     saved_at = models.DateTimeField(null=True, blank=True)
@@ -76,6 +84,10 @@ class PostMortem(models.Model):
                 condition=Q(state="published", published_at__isnull=False)
                 | (~Q(state="published") & Q(published_at__isnull=True)),
                 name="postmortem_published_is_dated",
+            ),
+            models.CheckConstraint(
+                condition=Q(gate_blamed__in=["", *GateBlame.values]),
+                name="postmortem_gate_blamed_is_known",
             ),
         )
         indexes = (
