@@ -10,6 +10,7 @@ GRANT_ISSUED = "grant.issued"
 GRANT_UNVERIFIED = "grant.unverified"
 REQUEST_OPENED = "request.opened"
 REQUEST_UNANSWERED = "request.unanswered"
+REQUEST_REMINDED = "request.reminded"
 REQUEST_APPROVED = "request.approved"
 REQUEST_REJECTED = "request.rejected"
 REQUEST_LAPSED = "request.lapsed"
@@ -21,6 +22,11 @@ LOG_READ_ONLY = "log.read_only"
 ABOUT_THE_LOG = (LOG_FINDING, LOG_READ_ONLY)
 CREDENTIAL_ENROLLED = "credential.enrolled"
 CREDENTIAL_REVOKED = "credential.revoked"
+
+
+def key(*, topic: str, subject_id: int, person: User | None = None) -> str:
+    """Returns the name that a promise has: made twice, it is one promise."""
+    return f"{topic}:{subject_id}:{person.pk if person else ''}"
 
 
 def promise(
@@ -38,7 +44,6 @@ def promise(
     A worker (or `manage.py drain`) keeps it after the transaction. The same promise
     made twice is one promise: the key is the topic, the subject and the person.
     """
-    key = f"{topic}:{subject_id}:{person.pk if person else ''}"
     OutboxMessage.objects.bulk_create(
         [
             OutboxMessage(
@@ -46,7 +51,7 @@ def promise(
                 topic=topic,
                 subject_id=subject_id,
                 person_id=person.pk if person else None,
-                dedupe_key=key,
+                dedupe_key=key(topic=topic, subject_id=subject_id, person=person),
                 due_at=due_at or now,
                 created_at=now,
             )

@@ -5,6 +5,8 @@ from typing import Final
 REQUEST_OPENED: Final = "request.opened"
 REQUEST_NOTIFIED: Final = "request.notified"
 REQUEST_ESCALATED: Final = "request.escalated"
+REQUEST_REMINDED: Final = "request.reminded"
+REQUEST_COMMENTED: Final = "request.commented"
 REQUEST_APPROVED: Final = "request.approved"
 REQUEST_APPROVAL_DROPPED: Final = "request.approval_dropped"
 REQUEST_REJECTED: Final = "request.rejected"

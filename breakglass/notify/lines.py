@@ -1,6 +1,7 @@
 """Foreign text made safe for one line, or quoted so that it cannot pose as ours."""
 
 import unicodedata
+from datetime import UTC, datetime
 from typing import Final
 
 SUBJECT_MAX: Final = 200
@@ -37,6 +38,21 @@ def quote(value: str, *, most: int = 600, most_lines: int = 12) -> str:
     if len(lines) > most_lines:
         lines = [*lines[:most_lines], _ELLIPSIS]
     return "\n".join(f"> {text}".rstrip() for text in lines) or "> (nothing)"
+
+
+def minute(moment: datetime) -> str:
+    """Returns a moment as messages write it: `2026-11-22 02:41 UTC`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def clock(moment: datetime) -> str:
+    """Returns a moment of today: `02:41 UTC`."""
+    return moment.astimezone(UTC).strftime("%H:%M UTC")
+
+
+def day(moment: datetime) -> str:
+    """Returns a day: `2026-11-22`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d")
 
 
 def _clip(value: str, *, most: int) -> str:

@@ -2,16 +2,17 @@
 What messages say. Pure: frozen facts in, text out.
 
 Written for a phone at 02:00: the subject alone says what happened to which bypass, the
-body's first line says what to do, and the link is last. Links carry the bypass ID and
-nothing else: a message may be forwarded, so it must not open anything by itself.
+body's first line says what to do, and the link is last. Links carry the bypass ID,
+for some the time of sending, and nothing else: a message may be forwarded, so it must
+not open anything by itself.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from breakglass.notify.facts import BypassFacts, DeployFacts, GrantFacts
-from breakglass.notify.lines import line, quote, subject
+from breakglass.notify.lines import clock, day, line, minute, quote, subject
 from breakglass.rules.window import in_words
 
 DIGEST_SHOWN: Final = 12
@@ -43,6 +44,13 @@ def request_unanswered(facts: BypassFacts, *, waited: timedelta) -> Text:
     return _asking(facts, what=what, first=first)
 
 
+def request_reminded(facts: BypassFacts) -> Text:
+    """Asks again, since the person who waits asked for it."""
+    what = f"reminder, needs your approval: {_what(facts)} ({facts.tier_slug})"
+    first = f"{_requester(facts)} still waits, and asks you again."
+    return _asking(facts, what=what, first=first)
+
+
 def request_approved(facts: BypassFacts, *, approver: str) -> Text:
     """Tells the requester that one yes is there, and what is still missing."""
     missing = sum(need.count for need in facts.needs)
@@ -53,7 +61,7 @@ def request_approved(facts: BypassFacts, *, approver: str) -> Text:
         "",
         *_scope(facts),
         f"Still needed: {_needed(facts)}",
-        f"Lapses: {_at(facts.lapses_at)}, unless enough people approve before",
+        f"Lapses: {minute(facts.lapses_at)}, unless enough people approve before",
     ]
     return _text(
         facts, what=f"{name} approved, {missing} more needed: {_what(facts)}", body=body
@@ -78,7 +86,7 @@ def request_rejected(facts: BypassFacts, *, by: str, comment: str) -> Text:
 def request_lapsed(facts: BypassFacts) -> Text:
     """Tells the requester that too few people answered in time."""
     body = [
-        f"{facts.bypass_id} lapsed at {_at(facts.lapses_at)}.",
+        f"{facts.bypass_id} lapsed at {minute(facts.lapses_at)}.",
         "Too few people approved in time.",
         "The gate still blocks. Send a new request if you still need the bypass.",
         "",
@@ -90,7 +98,7 @@ def request_lapsed(facts: BypassFacts) -> Text:
 
 def grant_issued(facts: GrantFacts) -> Text:
     """Says that the gate stands aside now, for what, and until when."""
-    until = _at(facts.expires_at)
+    until = minute(facts.expires_at)
     body = [
         f"The bypass is open until {until} ({in_words(facts.ttl)}).",
         f"Deploy as usual, the gate lets you through under {facts.bypass.bypass_id}.",
@@ -100,17 +108,17 @@ def grant_issued(facts: GrantFacts) -> Text:
         *_deploy_limit(facts),
         "",
         "Close it early on the page when you are done.",
-        f"Post-mortem: {_assignee(facts)}, due by {_day(facts.postmortem_due_at)}",
+        f"Post-mortem: {_assignee(facts)}, due by {day(facts.postmortem_due_at)}",
     ]
-    what = f"open until {_clock(facts.expires_at)}: {_what(facts.bypass)}"
+    what = f"open until {clock(facts.expires_at)}: {_what(facts.bypass)}"
     return _text(facts.bypass, what=what, body=body)
 
 
 def grant_ending(facts: GrantFacts, *, left: timedelta) -> Text:
     """Warns the requester before the window ends."""
-    rest = in_words(left)
+    rest, until = in_words(left), minute(facts.expires_at)
     body = [
-        f"{facts.bypass.bypass_id} closes in {rest}, at {_at(facts.expires_at)}.",
+        f"{facts.bypass.bypass_id} closes in {rest}, at {until}.",
         "A deploy that is still in flight then is reverted to enforcement.",
         "It cannot be extended. If you need longer, renew it on the page now:",
         "the new request needs its own approvals.",
@@ -138,7 +146,7 @@ def grant_unverified(facts: GrantFacts) -> Text:
 
 def grant_closed(facts: GrantFacts) -> Text:
     """Says that the gate enforces again, why, and what is owed now."""
-    at = _at(facts.closed_at or facts.expires_at)
+    at = minute(facts.closed_at or facts.expires_at)
     name = line(facts.closed_by, most=_NAME_MAX)
     if name:
         how = f"closed early by {name}"
@@ -153,7 +161,7 @@ def grant_closed(facts: GrantFacts) -> Text:
         "",
         *_scope(facts.bypass),
         f"Deploys that went through: {facts.deploys}",
-        f"Post-mortem: {_assignee(facts)}, due by {_day(facts.postmortem_due_at)}",
+        f"Post-mortem: {_assignee(facts)}, due by {day(facts.postmortem_due_at)}",
     ]
     return _text(facts.bypass, what=f"{how}: {_what(facts.bypass)}", body=body)
 
@@ -169,7 +177,7 @@ def deploy_reverted(facts: DeployFacts) -> Text:
         "",
         *_scope(facts.bypass),
         f"Deploy: {deploy}" + (f", started by {started_by}" if started_by else ""),
-        f"Let through: {_at(facts.admitted_at)}",
+        f"Let through: {minute(facts.admitted_at)}",
         f"Bypass asked for by: {_requester(facts.bypass)}",
     ]
     what = f"deploy {deploy} reverted to enforcement: {_what(facts.bypass)}"
@@ -178,7 +186,7 @@ def deploy_reverted(facts: DeployFacts) -> Text:
 
 def postmortem_opened(facts: GrantFacts) -> Text:
     """Hands the assignee the pre-filled post-mortem."""
-    due = _day(facts.postmortem_due_at)
+    due = day(facts.postmortem_due_at)
     body = [
         f"The post-mortem of {facts.bypass.bypass_id} is yours, due by {due}.",
         "The facts and a draft timeline are filled in. What is left is what",
@@ -194,7 +202,7 @@ def postmortem_opened(facts: GrantFacts) -> Text:
 
 def postmortem_overdue(facts: GrantFacts) -> Text:
     """Reminds the assignee, and tells the tenant's managers."""
-    due = _day(facts.postmortem_due_at)
+    due = day(facts.postmortem_due_at)
     body = [
         f"The post-mortem of {facts.bypass.bypass_id} is not published.",
         f"Was due by: {due}",
@@ -222,7 +230,7 @@ def _asking(facts: BypassFacts, *, what: str, first: str) -> Text:
         f"Impact: {line(facts.impact, most=_NAME_MAX)}",
         f"Tier: {line(facts.tier, most=_NAME_MAX)}",
         f"Still needed: {_needed(facts)}",
-        f"Answer before: {_at(facts.lapses_at)}, or the request lapses",
+        f"Answer before: {minute(facts.lapses_at)}, or the request lapses",
         f"Digest: {facts.digest[:DIGEST_SHOWN]} (the page must show the same)",
     ]
     return _text(facts, what=what, body=body, verb="Read and decide")
@@ -285,15 +293,3 @@ def _requester(facts: BypassFacts) -> str:
 
 def _assignee(facts: GrantFacts) -> str:
     return line(facts.assignee, most=_NAME_MAX)
-
-
-def _at(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def _clock(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%H:%M UTC")
-
-
-def _day(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%d")

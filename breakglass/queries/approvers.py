@@ -145,6 +145,22 @@ def still_needed(
     return (*missing, further)
 
 
+def waited_for(*, bypass: BypassRequest, group: str) -> list[User] | None:
+    """
+    Returns who of a group could still fill a slot; None when it owes nobody any more.
+
+    The empty group stands for the further approver of the outage fallback.
+    """
+    done = list(bypass.approvals.values_list("approver_id", flat=True))
+    missing = still_needed(
+        bypass=bypass,
+        reached=quorum(bypass=bypass),
+        without=[requester_id(bypass=bypass), *done],
+    )
+    found = next((need for need in missing if need.group == group), None)
+    return list(found.people) if found else None
+
+
 def may_count(*, bypass: BypassRequest, user: User) -> bool:
     """Says whether this person's yes could fill a slot, as of now."""
     pinned, latest = policies.tiers_in_question(bypass=bypass)

@@ -1,5 +1,6 @@
 """Messages: what was sent, who is told, and the facts that the texts are made of."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -7,6 +8,7 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, QuerySet
 
 from breakglass.models import (
+    AuditEntry,
     BypassRequest,
     Channel,
     Credential,
@@ -76,6 +78,16 @@ def request_of(*, tenant: Tenant, pk: int) -> BypassRequest:
     return BypassRequest.objects.select_related(
         "tenant", "gate", "requester", "tier", "policy", "ended_by"
     ).get(tenant=tenant, pk=pk)
+
+
+def reminder_of(*, tenant: Tenant, pk: int) -> tuple[BypassRequest, str]:
+    """Returns the request that a reminder's entry is about, and whom it waits for."""
+    entry = AuditEntry.objects.get(tenant=tenant, pk=pk)
+    group = json.loads(bytes(entry.body))["facts"]["group"]
+    found = BypassRequest.objects.only("pk").get(
+        tenant=tenant, bypass_id=entry.bypass_id
+    )
+    return request_of(tenant=tenant, pk=found.pk), group
 
 
 def grant_of(*, tenant: Tenant, pk: int) -> Grant:

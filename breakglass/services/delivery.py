@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db.models import F, QuerySet
@@ -41,6 +42,7 @@ BUDGET_SECONDS: Final = 30.0
 _SEVERITIES: Final[Mapping[str, Severity]] = {
     outbox.REQUEST_OPENED: Severity.CRITICAL,
     outbox.REQUEST_UNANSWERED: Severity.CRITICAL,
+    outbox.REQUEST_REMINDED: Severity.CRITICAL,
     outbox.GRANT_ISSUED: Severity.WARNING,
     outbox.GRANT_ENDING: Severity.WARNING,
     outbox.GRANT_UNVERIFIED: Severity.CRITICAL,
@@ -162,7 +164,7 @@ def _address(row: Notification) -> str:
 
 
 def _message(row: Notification) -> Message:
-    about = row.path.rpartition("/")[2]
+    about = urlsplit(row.path).path.rpartition("/")[2]
     return Message(
         subject=row.subject,
         body=row.body,

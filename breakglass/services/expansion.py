@@ -19,6 +19,7 @@ from breakglass.errors import BreakglassError
 from breakglass.models import Channel, Notification, OutboxMessage, User
 from breakglass.models.notifications import ChannelKind
 from breakglass.notify.messages import Text
+from breakglass.notify.stamps import stamped
 from breakglass.queries import messages, standing
 from breakglass.services import plans
 from breakglass.states import DeliveryState
@@ -99,8 +100,9 @@ def _expand(*, message: OutboxMessage, now: datetime) -> bool:
         messages.active_channels_of(tenant=message.tenant) if plan.to_channels else []
     )
     told: list[User | Channel] = [*people, *channels]
+    text = stamped(plan.text, sent_at=now)
     Notification.objects.bulk_create(
-        [_notification(message=message, text=plan.text, now=now, to=to) for to in told],
+        [_notification(message=message, text=text, now=now, to=to) for to in told],
         ignore_conflicts=True,  # told once, whatever runs twice
     )
     if plan.event and plan.bypass is not None:

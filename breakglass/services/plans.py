@@ -88,6 +88,23 @@ def _request_unanswered(due: Due) -> Plan | None:
     )
 
 
+def _request_reminded(due: Due) -> Plan | None:
+    """Tells the group that is still waited for; who of it was told is on record."""
+    bypass, group = rows.reminder_of(tenant=due.tenant, pk=due.subject_id)
+    if not _is_waiting(bypass, now=due.now):
+        return None
+    people = approvers.waited_for(bypass=bypass, group=group)
+    if people is None:
+        return None
+    return Plan(
+        text=messages.request_reminded(rows.bypass_facts(bypass=bypass)),
+        people=people,
+        bypass=bypass,
+        to_channels=True,
+        event=events.REQUEST_NOTIFIED,
+    )
+
+
 def _request_approved(due: Due) -> Plan | None:
     """Not needed once the quorum is there: the grant has its own message."""
     bypass = rows.request_of(tenant=due.tenant, pk=due.subject_id)
@@ -250,6 +267,7 @@ def _is_waiting(bypass: BypassRequest, *, now: datetime) -> bool:
 _PLANNERS: Final[Mapping[str, Callable[[Due], Plan | None]]] = {
     outbox.REQUEST_OPENED: _request_opened,
     outbox.REQUEST_UNANSWERED: _request_unanswered,
+    outbox.REQUEST_REMINDED: _request_reminded,
     outbox.REQUEST_APPROVED: _request_approved,
     outbox.REQUEST_REJECTED: _request_rejected,
     outbox.REQUEST_LAPSED: _request_lapsed,

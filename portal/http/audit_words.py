@@ -22,6 +22,8 @@ _SENTENCES: Final[Mapping[str, str]] = {
     events.REQUEST_LAPSED: "{bypass} lapsed: nobody decided in time",
     events.REQUEST_NOTIFIED: "The approvers of {bypass} were told",
     events.REQUEST_ESCALATED: "{bypass} was escalated",
+    events.REQUEST_REMINDED: "{actor} had the approvers of {bypass} told again",
+    events.REQUEST_COMMENTED: "{actor} commented on {bypass}: {comment}",
     events.GRANT_ISSUED: "{bypass} opened {gate} for {service}, {ttl}",
     events.GRANT_SIGNED: "{identity} signed the grant of {bypass}",
     events.GRANT_COUNTERSIGNED: "{identity} countersigned the grant of {bypass}",

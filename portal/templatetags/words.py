@@ -83,6 +83,8 @@ EVENTS: Final = {
     "request.opened": Look("asked for the bypass", "file-text", "calm"),
     "request.notified": Look("told the approvers", "bell", "calm"),
     "request.escalated": Look("escalated the request", "siren", "wait"),
+    "request.reminded": Look("reminded the approvers", "bell-ring", "calm"),
+    "request.commented": Look("commented", "message-square", "calm"),
     "request.approved": Look("approved", "circle-check", "ok"),
     "request.approval_dropped": Look(
         "dropped an approval that cannot count", "circle-minus", "wait"

@@ -323,4 +323,7 @@ ENTRIES = {
             "published_head": DIGEST,
         },
     ),
+    # New ones come last: the vectors are one chain, and none before them may change.
+    events.REQUEST_REMINDED: (ONCALL, {"group": "peers"}),
+    events.REQUEST_COMMENTED: (PEER, {"comment": "Half of the users recovered."}),
 }

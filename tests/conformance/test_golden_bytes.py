@@ -17,6 +17,7 @@ from breakglass.models import AuditEntry, Intent
 from breakglass.services import (
     approvals,
     channels,
+    comments,
     deploys,
     gates,
     identities,
@@ -24,6 +25,7 @@ from breakglass.services import (
     people,
     postmortems,
     reanchoring,
+    reminders,
     requests,
     roles,
     sealing,
@@ -154,6 +156,9 @@ def live_through(acme, who, gate):
         requester=who.oncall,
     )
     refused = factories.request(acme, who.oncall, gate)
+    named = {"tenant": acme, "bypass_id": refused.bypass_id}
+    reminders.remind(**named, requester=who.oncall, group="peers")
+    comments.comment(**named, person=who.peer, text="Half of the users recovered.")
     sweep()
     database.advance(601)
     sweep()  # nobody answered: escalated

@@ -1436,6 +1436,8 @@ QUIET = {
     "channel.changed",
     "request.notified",
     "request.escalated",
+    "request.reminded",
+    "request.commented",
     "request.approval_dropped",
     "postmortem.overdue",
 }

@@ -6,7 +6,7 @@ from django.core import mail
 from breakglass import outbox
 from breakglass.actors import OPERATOR
 from breakglass.models import Notification
-from breakglass.services import approvals, delivery, requests
+from breakglass.services import approvals, delivery, reminders, requests
 from breakglass.services import people as people_services
 from breakglass.states import DeliveryState
 from tests import factories
@@ -129,3 +129,43 @@ def test_a_lapse_is_told_to_the_requester(pending_request, people, advance):
     delivery.drain()
     assert told(outbox.REQUEST_LAPSED) == emails(people.oncall)
     assert state_of(outbox.REQUEST_UNANSWERED) == DeliveryState.SKIPPED
+
+
+def test_a_reminder_tells_the_group_that_is_still_waited_for(
+    acme, gate, people, channel, post
+):
+    bypass = factories.request(acme, people.oncall, gate, impact="high")
+    delivery.drain()
+    reminders.remind(
+        tenant=acme,
+        bypass_id=bypass.bypass_id,
+        requester=people.oncall,
+        group="designated-approvers",
+    )
+    delivery.drain()
+    approvers = emails(people.approver1, people.approver2)
+    assert told(outbox.REQUEST_REMINDED) == sorted(["ops-room", *approvers])
+    assert facts_of("request.reminded") == [{"group": "designated-approvers"}]
+    assert len(facts_of("request.notified")) == 2, "who was told is on record"
+
+
+def test_a_reminder_of_a_request_that_ended_meanwhile_tells_nobody(
+    acme, pending_request, people
+):
+    named = {"tenant": acme, "bypass_id": pending_request.bypass_id}
+    reminders.remind(**named, requester=people.oncall, group="peers")
+    requests.withdraw(**named, requester=people.oncall)
+    delivery.drain()
+    assert told(outbox.REQUEST_REMINDED) == []
+    assert state_of(outbox.REQUEST_REMINDED) == DeliveryState.SKIPPED
+
+
+def test_the_link_says_when_it_was_sent_and_lands_on_the_decision(pending_request):
+    delivery.drain()
+    row = Notification.objects.get()
+    path, _, tail = row.path.partition("?sent=")
+    assert path == f"/t/acme/requests/{pending_request.bypass_id}"
+    assert tail == f"{row.created_at:%Y%m%dT%H%M%SZ}#decision"
+    assert mail.outbox[0].body.endswith(row.path)
+    named = mail.outbox[0].extra_headers["X-Breakglass-Bypass-ID"]
+    assert named == pending_request.bypass_id

@@ -49,6 +49,7 @@ ALL = {
     "request_unanswered": messages.request_unanswered(
         BYPASS, waited=timedelta(minutes=5)
     ),
+    "request_reminded": messages.request_reminded(BYPASS),
     "request_approved": messages.request_approved(BYPASS, approver="Ada"),
     "request_rejected": messages.request_rejected(BYPASS, by="Ada", comment="No."),
     "request_lapsed": messages.request_lapsed(BYPASS),
@@ -62,6 +63,9 @@ ALL = {
 SUBJECTS = {
     "request_opened": "needs your approval: checkout on prod-deploy (high)",
     "request_unanswered": "still waits for approval: checkout on prod-deploy (high)",
+    "request_reminded": (
+        "reminder, needs your approval: checkout on prod-deploy (high)"
+    ),
     "request_approved": "Ada approved, 2 more needed: checkout on prod-deploy",
     "request_rejected": "rejected by Ada: checkout on prod-deploy",
     "request_lapsed": "lapsed unanswered: checkout on prod-deploy",
