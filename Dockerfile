@@ -13,15 +13,18 @@ COPY manage.py ./
 COPY breakglass breakglass
 COPY portal portal
 COPY templates templates
+COPY locale locale
 COPY static static
 # Only the names of files matter here: no value below is used by anything that serves.
-RUN DJANGO_SETTINGS_MODULE=portal.settings.prod \
+RUN export DJANGO_SETTINGS_MODULE=portal.settings.prod \
     BREAKGLASS_SECRET_KEY=build-time-only \
+    BREAKGLASS_LOCALE_DIR=/app/locale \
     BREAKGLASS_ALLOWED_HOSTS=build.invalid \
     BREAKGLASS_BASE_URL=https://build.invalid \
     DATABASE_URL=postgresql://build@build.invalid/build \
     REDIS_URL=redis://build.invalid \
-    python manage.py collectstatic --noinput \
+    && python manage.py collectstatic --noinput \
+    && python manage.py translations compile \
     && python -m compileall -q breakglass portal
 
 FROM ${BASE}
@@ -33,6 +36,7 @@ COPY --from=build /app /app
 COPY docker /app/docker
 WORKDIR /app
 ENV PATH=/opt/venv/bin:$PATH \
+    BREAKGLASS_LOCALE_DIR=/app/locale \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     DJANGO_SETTINGS_MODULE=portal.settings.prod

@@ -19,7 +19,7 @@ LOCK := pip compile --universal --python-version 3.11 --generate-hashes --no-ann
 PIP := -m pip --disable-pip-version-check install --quiet --require-hashes --no-deps
 
 .DEFAULT_GOAL := help
-.PHONY: help demo verify test lint format lock bench soak clean reset
+.PHONY: help demo verify test lint format messages lock bench soak clean reset
 .DELETE_ON_ERROR:
 
 help: ## say what there is
@@ -45,6 +45,9 @@ lint: $(VENV)/.locked-dev ## formatting, lint, types, architecture
 format: $(VENV)/.locked-dev ## let ruff rewrite what it can
 	@$(RUN) -m ruff format .
 	@$(RUN) -m ruff check --fix .
+
+messages: $(VENV)/.locked ## bring the translations under locale/ up to date with the source
+	@$(RUN) manage.py translations update
 
 lock: $(VENV)/.made ## resolve pyproject.toml into the two lock files
 	@test -x $(VENV)/bin/uv || $(RUN) -m pip --disable-pip-version-check install --quiet uv

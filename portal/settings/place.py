@@ -7,4 +7,6 @@ from portal.settings.env import env
 
 BASE_DIR: Final = Path(__file__).resolve().parents[2]
 VAR_DIR: Final = Path(env.str("BREAKGLASS_VAR_DIR", str(BASE_DIR / "var")))
+LOCALE_DIR: Final = BASE_DIR / "locale"
+LOCALE_BUILD: Final = Path(env.str("BREAKGLASS_LOCALE_DIR", str(VAR_DIR / "locale")))
 SITE: str = env.str("BREAKGLASS_SITE", "breakglass.internal")

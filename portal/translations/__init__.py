@@ -1,0 +1,1 @@
+"""Catalogues of translations: found in the source, kept as .po, compiled to .mo."""
