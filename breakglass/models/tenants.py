@@ -1,9 +1,12 @@
 """Tenants: a team with its own gates, policies and log."""
 
 import uuid
+from typing import Final
 
 from django.db import models
 from django.db.models.functions import Length
+
+EMERGENCY_TEXT_MAXIMUM: Final = 2000
 
 
 class Tenant(models.Model):
@@ -13,6 +16,15 @@ class Tenant(models.Model):
     slug = models.SlugField(max_length=50, unique=True)
     name = models.CharField(max_length=100)
     is_active = models.BooleanField(default=True)
+    emergency_text = models.TextField(
+        blank=True,
+        db_default="",  # the release before this one makes tenants without it
+        max_length=EMERGENCY_TEXT_MAXIMUM,
+        help_text=(
+            "What to do when breakglass cannot help: whom to call, and where the "
+            "manual procedure is. Shown when a request is refused or cannot be sent."
+        ),
+    )
     created_at = models.DateTimeField()
 
     class Meta:

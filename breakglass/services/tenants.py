@@ -16,6 +16,7 @@ from breakglass.models import (
     Tenant,
     Tier,
 )
+from breakglass.models.tenants import EMERGENCY_TEXT_MAXIMUM
 from breakglass.rules.identifiers import check_text
 from breakglass.services import policies, roles
 from breakglass.services.defaults import (
@@ -76,20 +77,38 @@ def create(*, slug: str, name: str, actor: Actor) -> Tenant:
 
 
 @transaction.atomic
-def change(*, tenant: Tenant, actor: Actor, name: str, is_active: bool) -> Tenant:
-    """Renames a tenant, or switches it off: nobody sees it, no gate is answered."""
+def change(
+    *,
+    tenant: Tenant,
+    actor: Actor,
+    name: str,
+    is_active: bool,
+    emergency_text: str | None = None,
+) -> Tenant:
+    """
+    Renames a tenant, or switches it off: nobody sees it, no gate is answered.
+
+    `emergency_text` is what a person reads whom the portal cannot help; None leaves
+    it as it is. A new one goes on record word for word: who was sent where, since when.
+    Raises InvalidInput for a name or text that is too long or holds hidden characters.
+    """
     tenant = Tenant.objects.select_for_update(of=("self",), no_key=True).get(
         pk=tenant.pk
     )
     tenant.name = check_text(name, field="name", minimum=1, maximum=100)
     tenant.is_active = is_active
-    tenant.save(update_fields=["name", "is_active"])
-    ledger.append(
-        tenant=tenant,
-        event=events.TENANT_CHANGED,
-        actor=actor,
-        facts={"name": tenant.name, "is_active": is_active},
-    )
+    facts: dict[str, str | bool] = {"name": tenant.name, "is_active": is_active}
+    if emergency_text is not None:
+        text = check_text(
+            emergency_text,
+            field="emergency_text",
+            minimum=0,
+            maximum=EMERGENCY_TEXT_MAXIMUM,
+        )
+        if text != tenant.emergency_text:
+            tenant.emergency_text = facts["emergency_text"] = text
+    tenant.save(update_fields=["name", "is_active", "emergency_text"])
+    ledger.append(tenant=tenant, event=events.TENANT_CHANGED, actor=actor, facts=facts)
     return tenant
 
 

@@ -41,7 +41,9 @@ class TenantAdmin(ScopedAdmin[Tenant]):
 
     def get_fields(self, request: HttpRequest, obj: Tenant | None = None) -> Any:
         """A new tenant is active."""
-        return ["slug", "name", "is_active", "created_at"] if obj else ["slug", "name"]
+        if obj is None:
+            return ["slug", "name"]
+        return ["slug", "name", "is_active", "emergency_text", "created_at"]
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Tenant | None = None
@@ -66,6 +68,7 @@ class TenantAdmin(ScopedAdmin[Tenant]):
                 actor=actor(request),
                 name=obj.name,
                 is_active=obj.is_active,
+                emergency_text=obj.emergency_text,
             )
         else:
             saved = tenants.create(slug=obj.slug, name=obj.name, actor=actor(request))

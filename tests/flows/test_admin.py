@@ -12,6 +12,7 @@ from breakglass.models import (
     Tenant,
     User,
 )
+from breakglass.queries.audit import body_of
 from breakglass.services import policies
 from tests import factories
 
@@ -41,6 +42,10 @@ def text(answer):
 
 def last(event):
     return AuditEntry.objects.filter(event=event).latest("seq")
+
+
+def facts_of(entry):
+    return body_of(entry=entry)["facts"]
 
 
 def test_an_operator_of_another_tenant_sees_nothing_of_acme(
@@ -224,6 +229,24 @@ def test_a_tenant_admin_cannot_make_or_switch_off_tenants(admin, acme):
     acme.refresh_from_db()
     assert (acme.name, acme.is_active) == ("Acme 2", True)
     assert last("tenant.changed").actor == "admin@acme.example"
+
+
+def test_an_emergency_text_is_set_in_the_admin_and_stands_in_the_log(admin, acme):
+    path = at("tenant", "change", acme.pk)
+    told = "Call the duty manager: +44 20 7946 0018."
+    sent = {"name": "Acme", "emergency_text": told}
+    assert admin.post(path, sent).status_code == 302
+    acme.refresh_from_db()
+    assert acme.emergency_text == told
+    assert facts_of(last("tenant.changed"))["emergency_text"] == told
+    admin.post(path, {**sent, "name": "Acme 2"})
+    assert "emergency_text" not in facts_of(last("tenant.changed")), "it is as it was"
+    hidden = admin.post(
+        path, {**sent, "emergency_text": "Call \u202e81 00"}, follow=True
+    )
+    acme.refresh_from_db()
+    assert acme.emergency_text == told
+    assert "invisible character" in text(hidden)
 
 
 def test_a_superuser_makes_a_tenant_that_is_ready(client_for, db):
