@@ -8,7 +8,7 @@ that the person is in. Locks: the accounts first, by their keys, then as everywh
 
 from typing import Final
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from breakglass import clock
 from breakglass.actors import Actor
@@ -21,6 +21,7 @@ from breakglass.services import collapse
 
 NAME_MAXIMUM: Final = 200
 REASON_MAXIMUM: Final = 300
+_MERGE_LOCK: Final = 0x6D65726765  # "merge", the name of the advisory lock
 
 
 @transaction.atomic
@@ -106,16 +107,19 @@ def merge(*, keep: User, merged: User, reason: str, actor: Actor) -> User:
     move over; its unfinished approvals are refused, and those it gave on pending
     requests do not stand. A grant in force that needed them to be two is revoked.
 
-    Free of deadlocks: it takes the accounts before anything else, as opening a request
-    and deciding do, then all requests that an approval of either could still be
-    recorded on, their intents, their grants, and last the heads of the logs, each kind
-    in the order of its keys. Whoever records an approval holds its request: either that
-    came first and its grant is looked at here, or it finds one person instead of two.
+    Free of deadlocks: merges queue up, since the accounts that were given up for an
+    account are only known once that is locked. Each takes the accounts before anything
+    else, as opening a request and deciding do, then all requests that an approval of
+    either could still be recorded on, their intents, their grants, and last the heads
+    of the logs, each kind in the order of its keys. Whoever records an approval holds
+    its request: either that came first and its grant is looked at here, or it finds one
+    person instead of two.
     """
     why = check_text(reason, field="reason", minimum=1, maximum=REASON_MAXIMUM)
     if keep.pk == merged.pk:
         msg = "these are one account already"
         raise Conflict(msg)
+    _queue_up()
     both = {user.pk: user for user in _lock(keep, merged)}
     keep, merged = both[keep.pk], both[merged.pk]
     _require_mergeable(keep=keep, merged=merged)
@@ -138,6 +142,12 @@ def merge(*, keep: User, merged: User, reason: str, actor: Actor) -> User:
         mine = [grant for grant in broken if grant.tenant_id == tenant.pk]
         collapse.revoke(grants_=mine, keep=keep, merged=merged)
     return keep
+
+
+def _queue_up() -> None:
+    """Waits until no other merge runs, till the end of the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_MERGE_LOCK])
 
 
 def _lock(*users: User) -> list[User]:

@@ -113,6 +113,26 @@ def test_a_decision_that_begins_during_a_merge_waits_for_it(
     assert not Approval.objects.exists()
 
 
+def test_a_merge_of_who_took_others_over_waits_for_a_merge_of_those(
+    acme, people, monkeypatch
+):
+    """It locks them last of all accounts, whichever their keys."""
+    keep, middle, last = sorted(
+        (people.approver1, people.peer, people.senior), key=lambda user: user.pk
+    )
+    merge(middle, keep)
+    other = []
+
+    def meanwhile(**accounts):
+        if not other:
+            other.append(Meanwhile(lambda: merge(keep, last)))
+            other[0].until_it_waits()
+
+    monkeypatch.setattr(identities, "_require_mergeable", meanwhile)
+    assert merge(last, middle) == last
+    assert failures([other[0].join()], Conflict) == []
+
+
 def test_merges_in_a_circle_and_at_once_do_not_lock_each_other_out(acme, people):
     trio = [people.peer, people.senior, people.approver1]
 
