@@ -1,5 +1,5 @@
 """
-`kill -9` between every two steps of approve, 25 times each.
+`kill -9` between every two steps of approve: a few times each, and 25 times in a soak.
 
 Nothing that was signed and lost counts, no yes is lost, and every decision ends: it is
 recorded, it lapses, or it is dropped on record.
@@ -25,9 +25,10 @@ from tests.flows.kills.child import (
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
+soak = pytest.mark.soak
 
-TIMES = 25
-FEW = 6  # of a variation on a step that is killed twenty-five times elsewhere
+TIMES = [pytest.param(2, id="few"), pytest.param(25, id="many", marks=soak)]
+VARIATIONS = [pytest.param(2, id="few"), pytest.param(6, id="many", marks=soak)]
 AFTER_THE_LEASE = 60
 AFTER_THE_DRAFT = 601
 
@@ -35,7 +36,7 @@ AFTER_THE_DRAFT = 601
 @pytest.fixture
 def room_for_all(settings):
     """No limit in the way; and signing is warm, which every child then inherits."""
-    settings.OPEN_REQUEST_LIMIT = 10 * TIMES
+    settings.OPEN_REQUEST_LIMIT = 250
     portal = SignerIdentity(
         subject=settings.SIGNING_WORKLOAD, email=settings.SIGNING_WORKLOAD
     )
@@ -47,11 +48,11 @@ def room_for_all(settings):
 
 
 @pytest.fixture
-def waiting(acme, people, gate, room_for_all):
-    """Twenty-five low requests; each needs one yes, which the peer decided on."""
-    return [
+def asked(acme, people, gate, room_for_all):
+    """Makes requests of a low impact; each needs one yes, which the peer decides on."""
+    return lambda times: [
         factories.request(acme, people.oncall, gate, service=f"service-{number}")
-        for number in range(TIMES)
+        for number in range(times)
     ]
 
 
@@ -88,10 +89,10 @@ def nothing_counts_twice_or_without_evidence(tenant):
     assert counted["grant.issued"] == Grant.objects.count()
 
 
-def everything_is_granted_once(tenant):
-    assert Approval.objects.count() == Grant.objects.count() == TIMES
-    assert Bundle.objects.filter(intent__kind=IntentKind.APPROVAL).count() == TIMES
-    assert events(tenant)["grant.signed"] == TIMES
+def everything_is_granted_once(tenant, *, times):
+    assert Approval.objects.count() == Grant.objects.count() == times
+    assert Bundle.objects.filter(intent__kind=IntentKind.APPROVAL).count() == times
+    assert events(tenant)["grant.signed"] == times
     assert not Intent.objects.filter(
         state__in=(IntentState.DRAFT, IntentState.COMMITTED, IntentState.SIGNED)
     ).exists()
@@ -99,47 +100,52 @@ def everything_is_granted_once(tenant):
     assert verification.verify_tenant(tenant=tenant).findings == []
 
 
+@pytest.mark.parametrize("times", TIMES)
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 def test_killed_after_any_step_every_approval_counts_exactly_once(
-    acme, people, waiting, step
+    acme, people, asked, step, times
 ):
-    for bypass in waiting:
+    for bypass in asked(times):
         intent = factories.intend(bypass, people.peer)
         killed(lambda i=intent: factories.confirm(i, people.peer), after=step)
     nothing_counts_twice_or_without_evidence(acme)
 
     recover()
 
-    assert states() == {IntentState.RECORDED: TIMES}
-    everything_is_granted_once(acme)
+    assert states() == {IntentState.RECORDED: times}
+    everything_is_granted_once(acme, times=times)
 
 
+@pytest.mark.parametrize("times", TIMES)
 def test_killed_with_the_decision_only_it_lapses_and_can_be_made_again(
-    acme, people, waiting
+    acme, people, asked, times
 ):
+    waiting = asked(times)
     for bypass in waiting:
         killed(lambda b=bypass: factories.intend(b, people.peer))
     database.advance(AFTER_THE_DRAFT)
 
     recover()
 
-    assert states() == {IntentState.LAPSED: TIMES}
+    assert states() == {IntentState.LAPSED: times}
     assert not Approval.objects.exists()
     for bypass in waiting:
         factories.approve(bypass, people.peer)
     recover()
-    assert states() == {IntentState.LAPSED: TIMES, IntentState.RECORDED: TIMES}
-    everything_is_granted_once(acme)
+    assert states() == {IntentState.LAPSED: times, IntentState.RECORDED: times}
+    everything_is_granted_once(acme, times=times)
 
 
+@pytest.mark.parametrize("times", VARIATIONS)
 @pytest.mark.parametrize(
     "step", [STEPS[0], STEPS[3], STEPS[5], STEPS[6]], ids=lambda step: step.name
 )
 def test_killed_and_then_the_request_ends_the_yes_is_dropped_on_record(
-    acme, people, waiting, step
+    acme, people, asked, step, times
 ):
     other = fallback.second_peer(acme)
-    for bypass in waiting[:FEW]:
+    waiting = asked(times)
+    for bypass in waiting:
         intent = factories.intend(bypass, people.peer)
         killed(lambda i=intent: factories.confirm(i, people.peer), after=step)
         approvals.reject(
@@ -152,48 +158,51 @@ def test_killed_and_then_the_request_ends_the_yes_is_dropped_on_record(
 
     recover()
 
-    assert states() == {IntentState.REFUSED: FEW}
-    assert events(acme)["request.approval_dropped"] == FEW
+    assert states() == {IntentState.REFUSED: times}
+    assert events(acme)["request.approval_dropped"] == times
     assert not Approval.objects.exists()
     assert not Grant.objects.exists()
-    for bypass in waiting[:FEW]:
+    for bypass in waiting:
         bypass.refresh_from_db()
         assert bypass.state == RequestState.REJECTED
     assert verification.verify_tenant(tenant=acme).findings == []
 
 
+@pytest.mark.parametrize("times", VARIATIONS)
 @pytest.mark.parametrize(
     "step", [STEPS[5], STEPS[7], STEPS[10]], ids=lambda step: step.name
 )
 def test_killed_at_the_first_of_two_the_second_still_completes_it(
-    acme, people, gate, room_for_all, step
+    acme, people, gate, room_for_all, step, times
 ):
     asked = [
         factories.request(
             acme, people.oncall, gate, impact="high", service=f"service-{number}"
         )
-        for number in range(FEW)
+        for number in range(times)
     ]
     for bypass in asked:
         intent = factories.intend(bypass, people.approver1)
         killed(lambda i=intent: factories.confirm(i, people.approver1), after=step)
     recover()
-    assert Approval.objects.count() == FEW
+    assert Approval.objects.count() == times
     assert not Grant.objects.exists()
 
     for bypass in asked:
         assert factories.approve(bypass, people.approver2).grant is not None
 
     nothing_counts_twice_or_without_evidence(acme)
-    assert Grant.objects.count() == FEW
+    assert Grant.objects.count() == times
 
 
+@pytest.mark.parametrize("times", TIMES)
 @pytest.mark.parametrize(
     "step", [STATEMENT_STORED, STATEMENT_RECORDED], ids=lambda step: step.name
 )
 def test_killed_while_the_portal_signs_every_grant_is_signed_once(
-    acme, people, waiting, step
+    acme, people, asked, step, times
 ):
+    waiting = asked(times)
     for bypass in waiting:
         factories.approve(bypass, people.peer)
     for _ in waiting:
@@ -202,22 +211,20 @@ def test_killed_while_the_portal_signs_every_grant_is_signed_once(
 
     recover()
 
-    everything_is_granted_once(acme)
+    everything_is_granted_once(acme, times=times)
 
 
+@pytest.mark.parametrize("times", VARIATIONS)
 def test_killed_after_the_fallback_signed_the_stricter_terms_hold(
-    acme, people, gate, room_for_all, settings, tmp_path
+    acme, people, asked, settings, tmp_path, times
 ):
     settings.AUTHORITY_URL = "http://127.0.0.1:9"
     fallback.seal(settings, tmp_path)
     fallback.allow(acme, "low")
     other = fallback.second_peer(acme)
-    asked = [
-        factories.request(acme, people.oncall, gate, service=f"service-{number}")
-        for number in range(FEW)
-    ]
+    waiting = asked(times)
     for person in (people.peer, other):
-        for bypass in asked:
+        for bypass in waiting:
             intent = factories.intend(bypass, person)
             fallback.passkey(person)
             killed(
@@ -227,10 +234,10 @@ def test_killed_after_the_fallback_signed_the_stricter_terms_hold(
         recover()
         assert states()[IntentState.COMMITTED] == 0
 
-    assert Approval.objects.count() == 2 * FEW
+    assert Approval.objects.count() == 2 * times
     assert set(Grant.objects.values_list("assurance", "quorum")) == {
         ("offline_quorum", 2)
     }
-    assert Grant.objects.count() == FEW
+    assert Grant.objects.count() == times
     nothing_counts_twice_or_without_evidence(acme)
     assert verification.verify_tenant(tenant=acme).findings == []
