@@ -126,6 +126,15 @@ class DeliveryState(TextChoices):
     SKIPPED = "skipped", "Not needed any more"
 
 
+class FindingKind(TextChoices):
+    """What was found about a gate. Its rules are in rules/gate_health.py."""
+
+    BYPASSED_OFTEN = "bypassed_often", "Bypassed often"
+    SCOPE_REPEATED = "scope_repeated", "Bypassed again for one service"
+    BYPASS_UNUSED = "bypass_unused", "Bypasses that nobody used"
+    GATE_BLAMED = "gate_blamed", "Blamed by post-mortems"
+
+
 State = TypeVar("State", bound=TextChoices)
 
 REQUEST_MOVES: Final[Mapping[RequestState, frozenset[RequestState]]] = {

@@ -76,6 +76,18 @@ def remind_overdue() -> None:
 
 
 @shared_task(**_OPTIONS)
+def raise_findings() -> None:
+    """Looks at the gates' figures, and raises what is over its threshold."""
+    SWEEPS["raise_findings"]()
+
+
+@shared_task(**_OPTIONS)
+def summarize_gates() -> None:
+    """Promises each tenant the summary of the last month, once."""
+    SWEEPS["summarize_gates"]()
+
+
+@shared_task(**_OPTIONS)
 def refresh_trust() -> None:
     """Fetches the trust config of an external instance, once a day."""
     SWEEPS["refresh_trust"]()

@@ -12,3 +12,4 @@ application = get_wsgi_application()
 from portal.http import starting  # noqa: E402
 
 starting.guard_logs()
+starting.count_gate_days()

@@ -4,6 +4,12 @@ from breakglass.models.audit import AuditEntry, ChainHead, Checkpoint
 from breakglass.models.credentials import Credential, CredentialNotice
 from breakglass.models.deploys import Deploy
 from breakglass.models.evidence import Assertion, Authentication
+from breakglass.models.findings import (
+    Finding,
+    GateDay,
+    HealthSummary,
+    HealthTerms,
+)
 from breakglass.models.gates import Gate, GateToken
 from breakglass.models.grants import Countersignature, Grant
 from breakglass.models.logs import Export, LogStanding, Reanchor
@@ -32,9 +38,13 @@ __all__ = [
     "CredentialNotice",
     "Deploy",
     "Export",
+    "Finding",
     "Gate",
+    "GateDay",
     "GateToken",
     "Grant",
+    "HealthSummary",
+    "HealthTerms",
     "Identity",
     "Intent",
     "LogStanding",

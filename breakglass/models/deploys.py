@@ -48,6 +48,7 @@ class Deploy(models.Model):
                 condition=Q(state="admitted"),
                 name="deploy_in_flight",
             ),
+            models.Index(fields=("tenant", "admitted_at"), name="deploy_latest"),
         )
 
     def __str__(self) -> str:

@@ -48,6 +48,7 @@ _SEVERITIES: Final[Mapping[str, Severity]] = {
     outbox.GRANT_UNVERIFIED: Severity.CRITICAL,
     outbox.DEPLOY_REVERTED: Severity.WARNING,
     outbox.POSTMORTEM_OVERDUE: Severity.WARNING,
+    outbox.FINDING_OPENED: Severity.WARNING,
     outbox.LOG_FINDING: Severity.CRITICAL,
     outbox.LOG_READ_ONLY: Severity.CRITICAL,
     outbox.CREDENTIAL_ENROLLED: Severity.WARNING,

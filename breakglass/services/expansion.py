@@ -21,7 +21,7 @@ from breakglass.models.notifications import ChannelKind
 from breakglass.notify.messages import Text
 from breakglass.notify.stamps import stamped
 from breakglass.queries import messages, standing
-from breakglass.services import plans
+from breakglass.services import planned, plans
 from breakglass.states import DeliveryState
 
 logger = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ def _expand(*, message: OutboxMessage, now: datetime) -> bool:
     """Stores the notifications; returns False when the message is no longer true."""
     plan = plans.plan(
         topic=message.topic,
-        due=plans.Due(
+        due=planned.Due(
             tenant=message.tenant,
             subject_id=message.subject_id,
             person_id=message.person_id or 0,

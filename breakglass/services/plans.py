@@ -1,50 +1,25 @@
 """Who is told what, topic by topic, and when a message is no longer true."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
 from breakglass import outbox
 from breakglass.audit import events
 from breakglass.errors import BreakglassError
-from breakglass.models import BypassRequest, Tenant, User
+from breakglass.models import BypassRequest, User
 from breakglass.notify import accounts, log_messages, messages
 from breakglass.queries import approvers
 from breakglass.queries import messages as rows
 from breakglass.queries import standing as log_standings
-from breakglass.services import enforcement
+from breakglass.services import enforcement, gate_plans
+from breakglass.services.planned import Due, Plan
 from breakglass.states import (
     DeployState,
     GrantState,
     PostMortemState,
     RequestState,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """What an outbox message is about, at the moment in which it is looked at."""
-
-    tenant: Tenant
-    subject_id: int
-    person_id: int
-    now: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """
-    Who is told what. With an `event`, the ledger says who was told of which bypass.
-
-    `people` may hold some who are not reachable; whoever sends leaves them out.
-    """
-
-    text: messages.Text
-    people: Sequence[User]
-    bypass: BypassRequest | None = None
-    to_channels: bool = False
-    event: str = ""
 
 
 def plan(*, topic: str, due: Due) -> Plan | None:
@@ -278,6 +253,9 @@ _PLANNERS: Final[Mapping[str, Callable[[Due], Plan | None]]] = {
     outbox.DEPLOY_REVERTED: _deploy_reverted,
     outbox.POSTMORTEM_OPENED: _postmortem_opened,
     outbox.POSTMORTEM_OVERDUE: _postmortem_overdue,
+    outbox.FINDING_OPENED: gate_plans.finding_opened,
+    outbox.FINDING_HANDED_OVER: gate_plans.finding_handed_over,
+    outbox.HEALTH_SUMMARY: gate_plans.health_summary,
     outbox.LOG_FINDING: _log_finding,
     outbox.LOG_READ_ONLY: _log_read_only,
     outbox.CREDENTIAL_ENROLLED: _credential_enrolled,

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 from breakglass.rules.decision import Question, Verdict
 from breakglass.rules.scopes import Scope
-from breakglass.services import decisions
+from breakglass.services import decisions, gate_days
 from breakglass.states import Assurance, DeployState
 from portal.api import asking, counters
 from portal.api.edge import Endpoint
@@ -33,6 +33,8 @@ def _decide(request: HttpRequest) -> DecisionAnswer:
     )
     reply = _reply(answer, dry_run=asked.dry_run)
     mode = "dry_run" if asked.dry_run else "live"
+    if answer.decision.verdict is Verdict.ENFORCE and not asked.dry_run:
+        gate_days.TALLY.note(gate_id=gate.pk, deploy_id=asked.deploy_id)
     counters.DECISIONS.labels(reply.decision, reply.reason, mode).inc()
     return reply
 

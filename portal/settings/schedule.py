@@ -15,6 +15,8 @@ SWEEPS: Final = {
     "make_exports": 2,
     "lapse_requests": 10,
     "remind_overdue": 60,
+    "raise_findings": 60,  # looks often; each tenant is judged every ten minutes
+    "summarize_gates": 300,
     "refresh_trust": 600,
     "send_checkpoints": 15,
     "guard_logs": 30,

@@ -116,6 +116,12 @@ EVENTS: Final = {
     "gate.config_changed": Look(
         "reported another configuration", "shield-alert", "wait"
     ),
+    "finding.opened": Look("raised a finding", "flag", "wait"),
+    "finding.handed_over": Look("handed a finding over", "users", "calm"),
+    "finding.closed": Look("closed a finding", "circle-check", "ok"),
+    "health.terms_changed": Look(
+        "changed the gate health thresholds", "activity", "calm"
+    ),
     "token.issued": Look("issued a gate token", "key", "calm"),
     "token.revoked": Look("revoked a gate token", "ban", "calm"),
     "role.created": Look("created a role", "users", "calm"),

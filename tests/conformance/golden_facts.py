@@ -100,6 +100,11 @@ MEMBER = {
     "kind": "human",
 }
 THE_CLOSE = {"closed_at": CLOSED, "expires_at": CLOSED, "reason": ""}
+FINDING = {
+    "finding": "b6d1f6b0-3c0c-4a9e-9a55-5b1a7d0c9e21",
+    "gate": "prod-deploy",
+    "kind": "bypass_unused",
+}
 TOKEN = {"gate": "prod-deploy", "token": "bg_live_Ab3x"}
 TIER = {
     "slug": "low",
@@ -326,4 +331,32 @@ ENTRIES = {
     # New ones come last: the vectors are one chain, and none before them may change.
     events.REQUEST_REMINDED: (ONCALL, {"group": "peers"}),
     events.REQUEST_COMMENTED: (PEER, {"comment": "Half of the users recovered."}),
+    events.FINDING_OPENED: (
+        SCHEDULER,
+        {
+            **FINDING,
+            "owner": ONCALL["name"],
+            "details": {"unused": 3, "closed": 5, "threshold": 3, "days": 30},
+        },
+    ),
+    events.FINDING_HANDED_OVER: (
+        ONCALL,
+        {**FINDING, "before": ONCALL["name"], "after": PEER["name"]},
+    ),
+    events.FINDING_CLOSED: (
+        PEER,
+        {**FINDING, "opened_at": OPENED, "reason": "The gate asks for less now."},
+    ),
+    events.HEALTH_TERMS_CHANGED: (
+        PEER,
+        {
+            "period_days": 30,
+            "bypasses_per_100": 10,
+            "minimum_deploys": 20,
+            "scope_repeats": 3,
+            "unused": 3,
+            "blamed_percent": 50,
+            "minimum_postmortems": 3,
+        },
+    ),
 }

@@ -14,11 +14,14 @@ from breakglass.actors import OPERATOR
 from breakglass.audit import chain, events, verify
 from breakglass.audit.verify import Report, StoredEntry
 from breakglass.models import AuditEntry, Intent
+from breakglass.rules.gate_health import DEFAULTS
 from breakglass.services import (
     approvals,
     channels,
     comments,
     deploys,
+    findings,
+    gate_health,
     gates,
     identities,
     log_standings,
@@ -35,7 +38,7 @@ from breakglass.services import (
 )
 from breakglass.services import grants as grant_services
 from breakglass.services.outside import Published, Tail
-from breakglass.states import DeployState
+from breakglass.states import DeployState, FindingKind
 from tests import authenticator, database, factories, fallback
 from tests.conformance import make_golden
 from tests.flows.services import steps
@@ -185,6 +188,7 @@ def live_through(acme, who, gate):
     fallback.grant(acme, who, gate, service="ledger")
     steps.grant(acme, who, gate, ttl=steps.QUARTER * 16)
     steps.ask(gate, "three")
+    answer_a_finding(acme, who, gate)
     database.advance(4 * 3600 - 60)
     write_up(acme, who.oncall, short.request.bypass_id)
     database.advance(120)
@@ -242,6 +246,17 @@ def administer(acme, who, gate):
         is_active=False,
         actor=admin,
     )
+
+
+def answer_a_finding(acme, who, gate):
+    admin = {"tenant": acme, "person": who.admin}
+    gate_health.set_terms(tenant=acme, thresholds=DEFAULTS, actor=who.admin.as_actor())
+    unused = {"unused": 3, "closed": 5, "threshold": 3, "days": 30}
+    found = findings.open_finding(
+        gate=gate, kind=FindingKind.BYPASS_UNUSED, details=unused
+    )
+    findings.hand_over(**admin, public_id=found.public_id, to=who.peer)
+    findings.close(**admin, public_id=found.public_id, reason="It asks for less now.")
 
 
 def write_up(acme, person, bypass_id):

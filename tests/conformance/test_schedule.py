@@ -4,6 +4,7 @@ import pytest
 from django.conf import settings
 
 from breakglass import clock, tasks
+from breakglass.actors import OPERATOR
 from breakglass.models import (
     AuditEntry,
     Checkpoint,
@@ -11,7 +12,8 @@ from breakglass.models import (
     LogStanding,
     OutboxMessage,
 )
-from breakglass.services import exports, sealing, signatures, sweeps
+from breakglass.rules.gate_health import Thresholds
+from breakglass.services import exports, gate_health, sealing, signatures, sweeps
 from portal.celery import app
 from tests import database, factories, fallback
 from tests.flows.services import steps
@@ -75,6 +77,8 @@ def busy(acme, people, gate, settings, tmp_path, monkeypatch):
     fallback.grant(acme, people, gate, service="ledger")
     seal(acme)
     damage(acme, tmp_path)
+    one_is_enough = Thresholds(unused=1)
+    gate_health.set_terms(tenant=acme, thresholds=one_is_enough, actor=OPERATOR)
     settings.CHECKPOINT_WEBHOOK_URL = "ftp://nowhere.example/"
     database.advance(3000)
     return acme
@@ -123,7 +127,7 @@ def test_a_task_run_twice_does_its_work_once(busy, name):
         database.advance(7200)
     if name == "countersign_grants":
         database.advance(24 * 3600)
-    if name == "remind_overdue":
+    if name in {"remind_overdue", "summarize_gates"}:
         database.advance(30 * 24 * 3600)
     before = traces()
     assert task() is None

@@ -1,0 +1,90 @@
+"""Findings about gates: what is open, who answers for it, and who may."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from breakglass.errors import NotFound
+from breakglass.models import Finding, Gate, RoleMember, Tenant, User
+from breakglass.models.people import UserKind
+from breakglass.queries import access
+
+LISTED = 50
+
+
+def open_of(*, tenants: Sequence[Tenant]) -> list[Finding]:
+    """Returns what is open about the gates of these tenants, longest open first."""
+    rows = _rows().filter(tenant__in=tenants, closed_at__isnull=True)
+    return list(rows.order_by("opened_at", "pk"))
+
+
+def of_gate(*, gate: Gate) -> list[Finding]:
+    """Returns what is open about one gate, longest open first."""
+    rows = _rows().filter(gate=gate, closed_at__isnull=True)
+    return list(rows.order_by("opened_at", "pk"))
+
+
+def closed_of(*, tenant: Tenant, limit: int = LISTED) -> list[Finding]:
+    """Returns what was closed in this tenant, latest first."""
+    rows = _rows().filter(tenant=tenant, closed_at__isnull=False)
+    return list(rows.order_by("-closed_at", "-pk")[:limit])
+
+
+def finding_for(*, user: User, tenant: Tenant, public_id: UUID) -> Finding:
+    """Returns one finding about a gate that the person may see, or NotFound."""
+    found = _rows().filter(tenant=tenant, public_id=public_id).first()
+    if found is None or not access.may(
+        user=user, permission="view_gate", on=found.gate
+    ):
+        msg = f"there is no such finding in {tenant.slug}"
+        raise NotFound(msg)
+    return found
+
+
+def may_answer(*, user: User, finding: Finding) -> bool:
+    """Says whether this person may close a finding or hand it over."""
+    if not user.is_active:
+        return False
+    owns = finding.owner_id == user.pk
+    seen = access.may(user=user, permission="view_gate", on=finding.gate)
+    manages = access.may(user=user, permission="manage_gate", on=finding.gate)
+    return (owns and seen) or manages
+
+
+def owner_of(*, gate: Gate) -> User | None:
+    """
+    Returns who answers for what is found about a gate, as of now.
+
+    The longest-serving of the people who manage the tenant; None when there is nobody,
+    and then the channels still hear of it.
+    """
+    held = (
+        RoleMember.objects.filter(
+            role__tenant=gate.tenant,
+            role__tenant_permissions__contains=["manage_tenant"],
+            user__is_active=True,
+            user__kind=UserKind.HUMAN,
+        )
+        .select_related("user")
+        .order_by("added_at", "pk")
+        .first()
+    )
+    return held.user if held else None
+
+
+def candidates(*, gate: Gate) -> list[User]:
+    """Returns the active people of the tenant's roles that see its gates, by name."""
+    members = RoleMember.objects.filter(
+        role__tenant=gate.tenant, role__gate_permissions__contains=["view_gate"]
+    )
+    people = User.objects.filter(
+        pk__in=members.values("user"), is_active=True, kind=UserKind.HUMAN
+    )
+    return list(people.order_by("name", "email"))
+
+
+def _rows() -> QuerySet[Finding]:
+    return Finding.objects.select_related(
+        "tenant", "gate__tenant", "owner", "closed_by"
+    )
