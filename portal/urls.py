@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from portal.web import (
     audit,
+    audit_entry,
     dashboard,
     errors,
     exports,
@@ -70,7 +71,10 @@ shell_pages: list[URLPattern] = [
 # The record pages: audit, post-mortems, gates, messages.
 record_pages: list[URLPattern] = [
     path(f"{_TENANT}/audit", audit.index, name="audit"),
-    path(f"{_TENANT}/audit/trust-config", audit.trust_config, name="audit-trust"),
+    path(f"{_TENANT}/audit/standing", audit.standing, name="audit-standing"),
+    path(f"{_TENANT}/audit/fresh", audit.fresh, name="audit-fresh"),
+    path(f"{_TENANT}/audit/check", audit.check, name="audit-check"),
+    path(f"{_TENANT}/audit/trust-config", audit_entry.trust_config, name="audit-trust"),
     path(f"{_TENANT}/audit/reanchor", reanchor.page, name="audit-reanchor"),
     path(
         f"{_TENANT}/audit/reanchor/confirm",
@@ -78,18 +82,22 @@ record_pages: list[URLPattern] = [
         name="audit-reanchor-confirm",
     ),
     path(f"{_TENANT}/audit/reanchor/drop", reanchor.drop, name="audit-reanchor-drop"),
-    path(f"{_TENANT}/audit/trust-note", audit.trust_note, name="audit-trust-note"),
+    path(
+        f"{_TENANT}/audit/trust-note", audit_entry.trust_note, name="audit-trust-note"
+    ),
     path(f"{_TENANT}/audit/export", exports.index, name="audit-export"),
     path(
         f"{_TENANT}/audit/export/<uuid:export_id>",
         exports.download,
         name="audit-export-file",
     ),
-    path(f"{_TENANT}/audit/<int:seq>", audit.entry, name="audit-entry"),
-    path(f"{_TENANT}/audit/<int:seq>/bundle", audit.bundle, name="audit-bundle"),
-    path(f"{_TENANT}/audit/<int:seq>/body", audit.body, name="audit-body"),
+    path(f"{_TENANT}/audit/<int:seq>", audit_entry.entry, name="audit-entry"),
+    path(f"{_TENANT}/audit/<int:seq>/bundle", audit_entry.bundle, name="audit-bundle"),
+    path(f"{_TENANT}/audit/<int:seq>/body", audit_entry.body, name="audit-body"),
     path(
-        f"{_TENANT}/audit/<int:seq>/statement", audit.statement, name="audit-statement"
+        f"{_TENANT}/audit/<int:seq>/statement",
+        audit_entry.statement,
+        name="audit-statement",
     ),
     path(f"{_TENANT}/postmortems", postmortems.index, name="postmortems"),
     path(f"{_TENANT}/postmortems/<str:bypass_id>", postmortems.page, name="postmortem"),

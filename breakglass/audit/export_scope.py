@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any, Final
 
 from django.db.models import Q, QuerySet
 
-from breakglass.audit import events
+from breakglass.audit import events, narrowing
 from breakglass.models import AuditEntry, BypassRequest, Tenant
 
 WHOLE: Final = "log"
@@ -29,7 +28,7 @@ def bypasses(*, tenant: Tenant, scope: dict[str, Any], size: int) -> set[str]:
     """Returns the bypass IDs that a part is about; of a filter, those it meets."""
     if scope["kind"] == BYPASS:
         return {str(scope["bypass_id"])}
-    found = _matching(tenant=tenant, scope=scope, size=size)
+    found = matching(tenant=tenant, scope=scope, size=size)
     return set(found.exclude(bypass_id="").values_list("bypass_id", flat=True))
 
 
@@ -45,7 +44,7 @@ def numbers(*, tenant: Tenant, scope: dict[str, Any], size: int, own: int) -> li
     log = AuditEntry.objects.filter(tenant=tenant, seq__lte=size)
     wanted = {1, own} | _seqs(log.filter(bypass_id__in=names))
     if scope["kind"] == FILTER:
-        wanted |= _seqs(_matching(tenant=tenant, scope=scope, size=size))
+        wanted |= _seqs(matching(tenant=tenant, scope=scope, size=size))
     if names:
         wanted |= _seqs(log.filter(event__in=(events.POLICY_PUBLISHED, *_GATES)))
         people = _people_of(log.filter(bypass_id__in=names))
@@ -53,19 +52,17 @@ def numbers(*, tenant: Tenant, scope: dict[str, Any], size: int, own: int) -> li
     return sorted(wanted)
 
 
-def _matching(
+def matching(
     *, tenant: Tenant, scope: dict[str, Any], size: int
 ) -> QuerySet[AuditEntry]:
-    """The filter's own words, as queries.audit reads them."""
+    """Returns exactly the entries asked for, without what is needed to judge them."""
     rows = AuditEntry.objects.filter(tenant=tenant, seq__lte=size)
-    for field in ("event", "actor", "bypass_id"):
-        if scope.get(field):
-            rows = rows.filter(**{field: scope[field]})
-    if scope.get("since"):
-        rows = rows.filter(at__gte=datetime.fromisoformat(scope["since"]))
-    if scope.get("until"):
-        rows = rows.filter(at__lt=datetime.fromisoformat(scope["until"]))
-    return rows
+    return narrowing.narrow(
+        rows,
+        narrowing.Filters.of_scope(scope),
+        tenant=tenant,
+        reach=narrowing.reach_of(tenant),
+    )
 
 
 def _seqs(rows: QuerySet[AuditEntry]) -> set[int]:

@@ -61,6 +61,7 @@ class AuditEntry(models.Model):
             models.Index(
                 fields=("tenant", "actor", "-seq"), name="auditentry_by_actor"
             ),
+            models.Index(fields=("tenant", "at"), name="auditentry_by_time"),
         )
 
     def __str__(self) -> str:

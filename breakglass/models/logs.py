@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -29,6 +30,16 @@ class LogStanding(models.Model):
     finding = models.TextField(blank=True)
     finding_seq = models.BigIntegerField(default=0)
     finding_at = models.DateTimeField(null=True, blank=True)
+    # What the check that found something found: the entries, the first hundred of them.
+    bad_entries = ArrayField(models.BigIntegerField(), null=True, blank=True)
+    # Somebody asked for a full check that is not done yet, and how far it is.
+    asked_at = models.DateTimeField(null=True, blank=True)
+    asked_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    check_done = models.BigIntegerField(default=0, db_default=0)
+    check_total = models.BigIntegerField(default=0, db_default=0)
+    check_error = models.CharField(max_length=300, blank=True, db_default="")
     read_only_at = models.DateTimeField(null=True, blank=True)
     read_only_reason = models.TextField(blank=True)
 

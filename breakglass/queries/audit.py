@@ -1,28 +1,30 @@
 """Pages of a tenant's log, by keyset: the same cost at any depth."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from json import loads
 from typing import Any, Final
 
 from django.db.models import QuerySet
 
+from breakglass.audit import narrowing
 from breakglass.errors import Conflict, NotFound
-from breakglass.models import AuditEntry, Bundle, ChainHead, Checkpoint, Tenant
+from breakglass.models import (
+    AuditEntry,
+    Bundle,
+    ChainHead,
+    Checkpoint,
+    Gate,
+    Tenant,
+)
+
+# What filters mean is shared with exports, which may not import this room.
+PROOFS: Final = narrowing.PROOFS
+Filters = narrowing.Filters
+Reach = narrowing.Reach
+narrow = narrowing.narrow
 
 _HASHES_AT_ONCE: Final = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What a reader narrows the log to; empty means any."""
-
-    event: str = ""
-    actor: str = ""
-    bypass_id: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +38,17 @@ class AuditPage:
 
 def page(
     *,
-    tenant: Tenant,
-    filters: Filters,
+    rows: QuerySet[AuditEntry],
     before: int | None = None,
     after: int | None = None,
     limit: int = 50,
 ) -> AuditPage:
-    """Returns entries with seq < before (or > after), newest first."""
-    rows = _filtered(tenant=tenant, filters=filters)
+    """
+    Returns entries with seq < before (or > after), newest first.
+
+    The keys are numbers of entries, which never move: whoever turns pages while the
+    log grows skips nothing and sees nothing twice.
+    """
     if after is not None:
         found = list(rows.filter(seq__gt=after).order_by("seq")[: limit + 1])
         more_newer, more_older = len(found) > limit, True
@@ -61,6 +66,11 @@ def page(
     )
 
 
+def count_upto(*, rows: QuerySet[AuditEntry], limit: int) -> int:
+    """Returns how many rows there are, or `limit` when there are as many or more."""
+    return len(rows.order_by().values_list("seq", flat=True)[:limit])
+
+
 def entry(*, tenant: Tenant, seq: int) -> AuditEntry:
     """Returns one entry, or raises NotFound."""
     found = AuditEntry.objects.filter(tenant=tenant, seq=seq).first()
@@ -68,6 +78,17 @@ def entry(*, tenant: Tenant, seq: int) -> AuditEntry:
         msg = f"there is no entry {seq} in the log of {tenant.slug}"
         raise NotFound(msg)
     return found
+
+
+def entries(*, tenant: Tenant, numbers: Sequence[int]) -> list[AuditEntry]:
+    """Returns the entries of these numbers, as far as there are such."""
+    return list(AuditEntry.objects.filter(tenant=tenant, seq__in=numbers))
+
+
+def gates(*, tenant: Tenant, limit: int = 200) -> list[str]:
+    """Returns the names of the tenant's gates, for the filter."""
+    slugs = Gate.objects.filter(tenant=tenant).order_by("slug")
+    return list(slugs.values_list("slug", flat=True)[:limit])
 
 
 def head(*, tenant: Tenant) -> ChainHead | None:
@@ -127,18 +148,3 @@ def actors(*, tenant: Tenant, limit: int = 100) -> list[str]:
     recent = AuditEntry.objects.filter(tenant=tenant).order_by("-seq")[:2000]
     names = {name for name in recent.values_list("actor", flat=True) if name}
     return sorted(names)[:limit]
-
-
-def _filtered(*, tenant: Tenant, filters: Filters) -> QuerySet[AuditEntry]:
-    rows = AuditEntry.objects.filter(tenant=tenant)
-    if filters.event:
-        rows = rows.filter(event=filters.event)
-    if filters.actor:
-        rows = rows.filter(actor=filters.actor)
-    if filters.bypass_id:
-        rows = rows.filter(bypass_id=filters.bypass_id)
-    if filters.since:
-        rows = rows.filter(at__gte=filters.since)
-    if filters.until:
-        rows = rows.filter(at__lt=filters.until)
-    return rows

@@ -13,11 +13,11 @@ from django.db.models import Q
 
 from breakglass import clock
 from breakglass.actors import Actor
-from breakglass.audit import chain, events, export, ledger
+from breakglass.audit import events, export, ledger
+from breakglass.audit.narrowing import Filters
 from breakglass.errors import BreakglassError, NotPermitted
 from breakglass.models import AuditEntry, Checkpoint, Export, Tenant, User
 from breakglass.queries import access
-from breakglass.queries.audit import Filters
 from breakglass.rules.identifiers import check_text
 from breakglass.states import ExportState
 
@@ -40,16 +40,8 @@ def one_bypass(bypass_id: str) -> dict[str, Any]:
 
 def filtered(filters: Filters) -> dict[str, Any]:
     """Returns the scope of what a filter of the audit browser shows."""
-    chosen = {
-        "event": filters.event,
-        "actor": filters.actor,
-        "bypass_id": filters.bypass_id,
-        "since": chain.timestamp(filters.since) if filters.since else "",
-        "until": chain.timestamp(filters.until) if filters.until else "",
-    }
-    if not any(chosen.values()):
-        return WHOLE_LOG
-    return {"kind": "filter", **chosen}
+    terms = filters.scope()
+    return {"kind": "filter", **terms} if terms else WHOLE_LOG
 
 
 def ask(*, tenant: Tenant, person: User, scope: dict[str, Any], reason: str) -> Export:

@@ -5,15 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
-from django.db import connection
+from django.db import connection, transaction
 
 from breakglass import clock
 from breakglass.audit.walk import Report
-from breakglass.errors import InvalidInput, SigningFailed
-from breakglass.models import LogStanding, Tenant
-from breakglass.queries import audit, standing
+from breakglass.errors import Conflict, InvalidInput, NotPermitted, SigningFailed
+from breakglass.models import LogStanding, Tenant, User
+from breakglass.queries import access, audit, standing
 from breakglass.services import log_standings, publishing
 from breakglass.services.verification import verify_tenant
 
@@ -25,6 +26,10 @@ FULL_EVERY: Final = timedelta(hours=23, minutes=45)
 AGAIN_AFTER: Final = timedelta(hours=1)
 """A log with a finding is looked at sooner: somebody may have mended it."""
 
+ASK_AGAIN_AFTER: Final = timedelta(minutes=1)
+"""How often people may have a whole log checked."""
+
+_ASKED: Final = ("asked_at", "asked_by", "check_done", "check_total", "check_error")
 _LOCK: Final = 0x6C6F67  # "log", the first half of the advisory lock's name
 
 
@@ -48,6 +53,41 @@ def check_whole() -> int:
     return sum(_check_whole(tenant) for tenant in Tenant.objects.order_by("pk"))
 
 
+def ask(*, tenant: Tenant, person: User) -> None:
+    """
+    Asks for a full check, soon; while one is asked for, asking again changes nothing.
+
+    Open to whoever reads the log. Raises NotPermitted, and Conflict within a minute
+    of the last full check: each one reads everything.
+    """
+    if not access.may(user=person, permission="view_audit_log", on=tenant):
+        msg = f"the audit log of {tenant.slug} is for its auditors: ask for that role"
+        raise NotPermitted(msg)
+    with transaction.atomic():
+        known = log_standings.lock(tenant=tenant)
+        now = clock.db_now()
+        if known.asked_at is not None:
+            return
+        checked_at = known.full_verified_at
+        if checked_at is not None and now - checked_at < ASK_AGAIN_AFTER:
+            seconds = int((now - checked_at).total_seconds())
+            msg = (
+                f"the whole log was checked {seconds} seconds ago: "
+                "ask again in a minute"
+            )
+            raise Conflict(msg)
+        known.asked_at, known.asked_by = now, person
+        known.check_done = known.check_total = 0
+        known.check_error = ""
+        known.save(update_fields=_ASKED)
+
+
+def check_asked() -> int:
+    """Verifies the logs that somebody wants checked now; counts the findings."""
+    asked = Tenant.objects.filter(log_standing__asked_at__isnull=False)
+    return sum(_check_whole(tenant) for tenant in asked.order_by("pk"))
+
+
 def remember(*, tenant: Tenant, report: Report) -> bool:
     """Writes down what a check came to; returns whether it found something new."""
     worst, full = report.first_bad, report.since == 0
@@ -58,6 +98,8 @@ def remember(*, tenant: Tenant, report: Report) -> bool:
         return False
     if full:
         log_standings.note_looked(tenant=tenant)
+    bad = {finding.seq for finding in report.findings if finding.seq}
+    log_standings.note_bad(tenant=tenant, entries=bad, full=full)
     return log_standings.note_finding(tenant=tenant, seq=worst.seq, message=str(worst))
 
 
@@ -88,28 +130,52 @@ def _check_whole(tenant: Tenant) -> bool:
     with _alone(tenant) as is_alone:
         if not is_alone or not _is_due(tenant):
             return False
-        file = publishing.file_of(tenant)
-        try:
-            report = _verified(tenant, file=file if file.exists() else None)
-        except SigningFailed as error:
-            logger.warning("log_check.cannot_tell", extra={"stage": error.stage})
-            return False
-        return remember(tenant=tenant, report=report)
+        known = standing.of(tenant=tenant)
+        asked_at = known.asked_at if known else None
+        is_news, error = _checked_whole(tenant)
+        log_standings.note_answered(tenant=tenant, asked_at=asked_at, error=error)
+        return is_news
+
+
+def _checked_whole(tenant: Tenant) -> tuple[bool, str]:
+    """Returns whether the check found something new, and why it could not be done."""
+    file = publishing.file_of(tenant)
+    try:
+        report = _verified(tenant, file=file if file.exists() else None)
+    except SigningFailed as error:
+        logger.warning("log_check.cannot_tell", extra={"stage": error.stage})
+        return False, str(error)
+    return remember(tenant=tenant, report=report), ""
 
 
 def _verified(tenant: Tenant, *, file: Path | None) -> Report:
     """A file that cannot be read is the guard's finding; the log is verified anyway."""
+    told = _Progress(tenant)
     try:
-        return verify_tenant(tenant=tenant, checkpoint_file=file)
+        return verify_tenant(tenant=tenant, checkpoint_file=file, progress=told)
     except InvalidInput:
-        report = verify_tenant(tenant=tenant)
+        report = verify_tenant(tenant=tenant, progress=told)
         report.add(0, "has published checkpoints that cannot be read")
         return report
 
 
+class _Progress:
+    """Writes down how many entries are done, twice a second at most."""
+
+    def __init__(self, tenant: Tenant) -> None:
+        self._tenant = tenant
+        self._next = 0.0
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        now = monotonic()
+        if what == "entries" and now >= self._next:
+            self._next = now + 0.5
+            log_standings.note_progress(tenant=self._tenant, done=done, total=total)
+
+
 def _is_due(tenant: Tenant) -> bool:
     known = standing.of(tenant=tenant)
-    if known is None or known.full_verified_at is None:
+    if known is None or known.full_verified_at is None or known.asked_at is not None:
         return True
     wait = FULL_EVERY if known.finding_at is None else AGAIN_AFTER
     return clock.db_now() - known.full_verified_at >= wait

@@ -1,6 +1,7 @@
 """Write down how a log stands: a finding, read-only, verified up to where."""
 
 import logging
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
@@ -20,7 +21,10 @@ _VERIFIED: Final = (
     "finding",
     "finding_seq",
     "finding_at",
+    "bad_entries",
 )
+BAD_AT_MOST: Final = 100
+"""How many wrong entries are remembered by number; `manage.py verify` names all."""
 
 
 @transaction.atomic
@@ -74,6 +78,7 @@ def note_verified(*, tenant: Tenant, size: int, head: bytes, full: bool) -> None
     if full:
         standing.full_verified_at, standing.full_verified_size = now, size
         standing.finding, standing.finding_seq, standing.finding_at = "", 0, None
+        standing.bad_entries = []
     standing.save(update_fields=_VERIFIED)
 
 
@@ -83,6 +88,31 @@ def note_looked(*, tenant: Tenant) -> None:
     standing = lock(tenant=tenant)
     standing.full_verified_at = clock.db_now()
     standing.save(update_fields=["full_verified_at"])
+
+
+@transaction.atomic
+def note_bad(*, tenant: Tenant, entries: Iterable[int], full: bool) -> None:
+    """
+    Remembers which entries a check found wrong, for the pages that show them.
+
+    A full check says it anew; one of new entries adds to what is known.
+    """
+    standing = lock(tenant=tenant)
+    known = set() if full else set(standing.bad_entries or ())
+    standing.bad_entries = sorted(known.union(entries))[:BAD_AT_MOST]
+    standing.save(update_fields=["bad_entries"])
+
+
+def note_progress(*, tenant: Tenant, done: int, total: int) -> None:
+    """Remembers how far a full check is."""
+    LogStanding.objects.filter(tenant=tenant).update(check_done=done, check_total=total)
+
+
+def note_answered(*, tenant: Tenant, asked_at: datetime | None, error: str) -> None:
+    """Ends what was asked for before the check began; a later wish stays."""
+    if asked_at is not None:
+        asked = LogStanding.objects.filter(tenant=tenant, asked_at=asked_at)
+        asked.update(asked_at=None, check_error=error[:300])
 
 
 def lock(*, tenant: Tenant) -> LogStanding:

@@ -49,6 +49,7 @@ SWEEPS: Final[dict[str, Callable[[], int]]] = {
     "send_checkpoints": publishing.send_due,
     "guard_logs": log_guard.check_heads,
     "check_logs": log_checks.check_new,
+    "check_asked_logs": log_checks.check_asked,
     "check_logs_fully": log_checks.check_whole,
     "make_exports": exports.make_due,
 }

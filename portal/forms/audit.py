@@ -4,17 +4,40 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
+import django_filters
 from django import forms
+from django.db.models import QuerySet
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from breakglass.queries.audit import Filters
+from breakglass.models import AuditEntry, Tenant
+from breakglass.queries.audit import PROOFS, Filters, Reach, narrow
 from portal.templatetags import words
 
 _LARGEST: Final = 2**63 - 1
+NAMES: Final = (
+    "text",
+    "event",
+    "actor",
+    "gate",
+    "bypass_id",
+    "proof",
+    "since",
+    "until",
+)
 
 
-def _choices() -> list[tuple[str, str]]:
-    listed = [(event, look.word) for event, look in sorted(words.EVENTS.items())]
-    return [("", "Anything"), *listed]
+def _events() -> list[tuple[str, Any]]:
+    return [(event, look.word) for event, look in words.EVENTS.items()]
+
+
+def _proofs() -> list[tuple[str, Any]]:
+    return [(state, words.ENTRY[state].word) for state in PROOFS]
+
+
+def _text(**attributes: str) -> forms.TextInput:
+    return forms.TextInput(attrs={"class": "form-control", **attributes})
 
 
 class _Moment(forms.DateTimeField):
@@ -31,35 +54,13 @@ class _Moment(forms.DateTimeField):
         return moment.astimezone(UTC) if moment else None
 
 
-class AuditFilterForm(forms.Form):
-    """Event, actor, request and a span; all optional, all in the address."""
+class _MomentFilter(django_filters.Filter):  # type: ignore[misc]  # is untyped
+    field_class = _Moment
 
-    event = forms.ChoiceField(
-        label="What happened",
-        required=False,
-        choices=_choices,
-        widget=forms.Select(attrs={"class": "form-select"}),
-    )
-    actor = forms.CharField(
-        label="Who",
-        required=False,
-        max_length=250,
-        widget=forms.TextInput(attrs={"class": "form-control", "list": "actors"}),
-    )
-    bypass_id = forms.CharField(
-        label="Request",
-        required=False,
-        max_length=9,
-        widget=forms.TextInput(
-            attrs={
-                "class": "form-control",
-                "placeholder": "BG-…",
-                "autocapitalize": "characters",
-            }
-        ),
-    )
-    since = _Moment(label="From (UTC)", required=False)
-    until = _Moment(label="To (UTC)", required=False)
+
+class _AuditForm(forms.Form):
+    """What the filters have in common: the page's keys, and what does not fit."""
+
     before = forms.IntegerField(
         required=False, min_value=1, max_value=_LARGEST, widget=forms.HiddenInput
     )
@@ -76,58 +77,123 @@ class AuditFilterForm(forms.Form):
         cleaned = super().clean() or self.cleaned_data
         since, until = cleaned.get("since"), cleaned.get("until")
         if since and until and until < since:
-            self.add_error("until", "This is before the start. Choose a later time.")
+            self.add_error("until", _("This is before the start. Choose a later time."))
         return cleaned
 
-    def filters(self) -> Filters:
-        """Returns the valid values as the query takes them."""
-        data = self.cleaned_data
+
+class AuditFilterSet(django_filters.FilterSet):  # type: ignore[misc]  # is untyped
+    """
+    Text, events, actor, gate, request, proof and a span; all optional, all in the URL.
+
+    The fields are django-filter's; what they mean is `audit.narrowing`, which exports
+    read a filter by as well.
+    """
+
+    text = django_filters.CharFilter(
+        label=gettext_lazy("Text"),
+        max_length=200,
+        widget=_text(**{"type": "search", "data-slash": "", "autocomplete": "off"}),
+    )
+    event = django_filters.MultipleChoiceFilter(
+        label=gettext_lazy("What happened"),
+        choices=_events,
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
+    )
+    actor = django_filters.CharFilter(
+        label=gettext_lazy("Who"),
+        max_length=250,
+        widget=_text(list="actors", autocomplete="off"),
+    )
+    gate = django_filters.CharFilter(
+        label=gettext_lazy("Gate"),
+        max_length=200,
+        widget=_text(list="gates", autocomplete="off"),
+    )
+    bypass_id = django_filters.CharFilter(
+        label=gettext_lazy("Request"),
+        max_length=9,
+        widget=_text(placeholder="BG-…", autocapitalize="characters"),
+    )
+    proof = django_filters.ChoiceFilter(
+        label=gettext_lazy("Proof"),
+        choices=_proofs,
+        empty_label=gettext_lazy("Any"),
+        widget=forms.Select(attrs={"class": "form-select"}),
+    )
+    since = _MomentFilter(label=gettext_lazy("From (UTC)"))
+    until = _MomentFilter(label=gettext_lazy("To (UTC)"))
+
+    class Meta:
+        model = AuditEntry
+        fields = ()
+        form = _AuditForm
+
+    def __init__(
+        self, data: QueryDict, *, tenant: Tenant, reach: Reach | None = None
+    ) -> None:
+        super().__init__(data, queryset=AuditEntry.objects.filter(tenant=tenant))
+        self.tenant = tenant
+        self.reach = reach or Reach()
+
+    def filter_queryset(self, queryset: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
+        """Narrows as every other reader of these filters does."""
+        return narrow(queryset, self.chosen(), tenant=self.tenant, reach=self.reach)
+
+    def chosen(self) -> Filters:
+        """Returns the valid values as the domain takes them."""
+        data = self.form.cleaned_data
         return Filters(
-            event=data.get("event", ""),
-            actor=data.get("actor", "").strip(),
-            bypass_id=data.get("bypass_id", ""),
+            events=tuple(data.get("event") or ()),
+            actor=(data.get("actor") or "").strip(),
+            gate=(data.get("gate") or "").strip(),
+            bypass_id=data.get("bypass_id") or "",
+            proof=data.get("proof") or "",
+            text=(data.get("text") or "").strip(),
             since=data.get("since"),
             until=data.get("until"),
         )
 
     def cursor(self, name: str) -> int | None:
         """Returns the keyset cursor `before` or `after`, if the address has one."""
-        value: int | None = self.cleaned_data.get(name)
+        value: int | None = self.form.cleaned_data.get(name)
         return value
 
     def address(self, **changes: int | str) -> str:
         """Returns the query string of these filters with a cursor or a change."""
-        kept = {
-            name: self.data.get(name, "")
-            for name in ("event", "actor", "bypass_id", "since", "until")
-        }
-        kept_words = {
-            name: value for name, value in {**kept, **changes}.items() if value != ""
-        }
-        return "?" + urlencode(kept_words)
+        return self._address(self._pairs(), **changes)
 
     def chips(self) -> list[tuple[str, str, str]]:
         """Returns (label, value, address without it) for every filter in use."""
+        pairs = self._pairs()
         return [
-            (str(self.fields[name].label), self.data[name], self.address(**{name: ""}))
-            for name in ("event", "actor", "bypass_id", "since", "until")
-            if self.data.get(name)
+            (
+                str(self.filters_label(name)),
+                self._shown(name, value),
+                self._address([pair for pair in pairs if pair != (name, value)]),
+            )
+            for name, value in pairs
         ]
 
+    def filters_label(self, name: str) -> Any:
+        """Returns what a filter is called."""
+        return self.form.fields[name].label
 
-class ReanchorForm(forms.Form):
-    """Why one admin wants the log to go on as it stands."""
+    def _pairs(self) -> list[tuple[str, str]]:
+        return [
+            (name, value)
+            for name in NAMES
+            for value in self.data.getlist(name)
+            if value.strip()
+        ]
 
-    reason = forms.CharField(
-        label="What happened, and why it is right to go on",
-        help_text="It stands in the log for good. Name the backup, or the incident.",
-        max_length=2000,
-        widget=forms.Textarea(attrs={"class": "form-control", "rows": 4}),
-        error_messages={"required": "Say why"},
-    )
+    def _shown(self, name: str, value: str) -> str:
+        if name == "event":
+            return str(words.event_look(value).word)
+        if name == "proof" and value in words.ENTRY:
+            return str(words.ENTRY[value].word)
+        return value
 
-
-class ReanchorStepForm(forms.Form):
-    """Which proposal is confirmed or dropped."""
-
-    proposal = forms.IntegerField(min_value=1)
+    @staticmethod
+    def _address(pairs: list[tuple[str, str]], **changes: int | str) -> str:
+        added = [(name, str(value)) for name, value in changes.items()]
+        return "?" + urlencode([*pairs, *added])

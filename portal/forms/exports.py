@@ -5,7 +5,8 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 
-from portal.forms.audit import AuditFilterForm
+from breakglass.models import Tenant
+from portal.forms.audit import NAMES, AuditFilterSet
 
 WHOLE, FILTER, BYPASS = "log", "filter", "bypass"
 
@@ -44,33 +45,31 @@ class ExportForm(forms.Form):
     )
     filters = forms.CharField(required=False, max_length=1000, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, tenant: Tenant, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.tenant = tenant
         if not self.filter_form().chips():
             offered: Any = self.fields["scope"]
             offered.choices = [c for c in offered.choices if c[0] != FILTER]
 
     @classmethod
-    def from_address(cls, query: QueryDict) -> "ExportForm":
+    def from_address(cls, query: QueryDict, *, tenant: Tenant) -> "ExportForm":
         """Returns the form as a link to it asks: a bypass, a filter, or all."""
-        wanted = AuditFilterForm(query)
-        names = {
-            name
-            for name in ("event", "actor", "bypass_id", "since", "until")
-            if query.get(name)
-        }
+        wanted = AuditFilterSet(query, tenant=tenant)
+        names = {name for name in NAMES if query.get(name)}
         if names == {"bypass_id"}:
             chosen = {"scope": BYPASS, "bypass_id": query["bypass_id"]}
         elif names and wanted.is_valid():
             chosen = {"scope": FILTER, "filters": wanted.address()}
         else:
             chosen = {"scope": WHOLE}
-        return cls(initial=chosen)
+        return cls(initial=chosen, tenant=tenant)
 
-    def filter_form(self) -> AuditFilterForm:
+    def filter_form(self) -> AuditFilterSet:
         """Returns the audit browser's filter that the form carries, as it was sent."""
         raw = self.data.get("filters") if self.is_bound else self.initial.get("filters")
-        return AuditFilterForm(QueryDict(str(raw or "").lstrip("?")[:1000]))
+        query = QueryDict(str(raw or "").lstrip("?")[:1000])
+        return AuditFilterSet(query, tenant=self.tenant)
 
     def clean_bypass_id(self) -> str:
         """People type IDs in small letters; the log holds capitals."""

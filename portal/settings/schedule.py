@@ -21,6 +21,7 @@ SWEEPS: Final = {
     "send_checkpoints": 15,
     "guard_logs": 30,
     "check_logs": 60,
+    "check_asked_logs": 2,
     "check_logs_fully": 900,  # looks often; each log is verified whole once a day
 }
 CELERY_BEAT_SCHEDULE: Final = {

@@ -68,7 +68,14 @@ EXPORT: Final = {
     "ready": Look("Ready", "circle-check", "ok"),
     "failed": Look("Failed", "circle-x", "fail"),
 }
+ENTRY: Final = {
+    "verified": Look("Verified", "shield-check", "ok"),
+    "waiting": Look("Waiting for proof", "hourglass", "wait"),
+    "failed": Look("Failed", "shield-alert", "fail"),
+    "unchecked": Look("Not checked", "shield-question-mark", "calm"),
+}
 KINDS: Final = {
+    "entry": ENTRY,
     "bypass": BYPASS,
     "deploy": DEPLOY,
     "postmortem": POSTMORTEM,

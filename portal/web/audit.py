@@ -1,252 +1,167 @@
-"""The audit browser: the log page by page, and one entry with its proofs."""
+"""The audit browser: the log page by page, how it stands, and a check of all of it."""
 
-import json
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
-from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
-from django.views.decorators.http import require_GET
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
 
-from breakglass import clock
-from breakglass.audit import export_readme, export_trust
-from breakglass.errors import NotFound, NotPermitted, Unavailable
-from breakglass.models import AuditEntry, Bundle, Checkpoint, Tenant
-from breakglass.queries import access
+from breakglass.audit import narrowing
+from breakglass.errors import Conflict
+from breakglass.models import AuditEntry
 from breakglass.queries import audit as log
-from breakglass.states import SignedBy
-from portal.forms.audit import AuditFilterForm
-from portal.http import (
-    audit_checks,
-    audit_words,
-    custody,
-    passkey_checks,
-    tenancy,
+from breakglass.services import log_checks
+from portal.forms.audit import AuditFilterSet
+from portal.http import audit_checks, audit_standing, audit_words
+from portal.http.audit_standing import Standing, readable
+from portal.http.errors import sentence
+from portal.http.htmx import (
+    PageRequest,
+    go,
+    render_live,
+    render_page,
+    state_hash,
+    wants_fragment,
 )
-from portal.http.htmx import PageRequest, render_page
+
+NEW_AT_MOST: Final = 100
+_SEEN_AT_MOST: Final = 50
 
 
 @login_required
 @require_GET
 def index(request: PageRequest, tenant_slug: str) -> HttpResponse:
     """The log, newest first. Filters that do not parse are named, and show nothing."""
-    tenant = _readable(request, tenant_slug)
-    form = AuditFilterForm(request.GET)
-    valid = form.is_valid()
+    tenant = readable(request, tenant_slug)
+    standing = audit_standing.of(tenant)  # before the rows: what is newer is new
+    chosen = AuditFilterSet(request.GET, tenant=tenant, reach=standing.reach)
+    valid = chosen.is_valid()
+    rows, standing = _rows(chosen, standing) if valid else ({"rows": []}, standing)
     context = {
         "tenant": tenant,
-        "form": form,
+        "form": chosen.form,
+        "filters": chosen,
         "actors": log.actors(tenant=tenant),
-        **_standing(tenant),
+        "gates": log.gates(tenant=tenant),
+        "now": standing.now,
+        **rows,
+        **_headline(standing),
     }
-    context |= _rows(context, form) if valid else {"rows": []}
     status = 200 if valid else 422
-    return render_page(
+    response = render_page(
         request, "audit/index.html", context, fragment="rows", status=status
     )
+    if valid and wants_fragment(request):
+        keys = {
+            name: key for name in ("before", "after") if (key := chosen.cursor(name))
+        }
+        response.headers["HX-Push-Url"] = _url(tenant.slug, chosen.address(**keys))
+    return response
 
 
 @login_required
 @require_GET
-def entry(request: PageRequest, tenant_slug: str, seq: int) -> HttpResponse:
-    """One entry: what happened in words, what is proven, and the bytes themselves."""
-    tenant = _readable(request, tenant_slug)
-    found = log.entry(tenant=tenant, seq=seq)
-    head = log.head(tenant=tenant)
+def standing(request: PageRequest, tenant_slug: str) -> HttpResponse:
+    """The headline alone, for the page that polls it."""
+    tenant = readable(request, tenant_slug)
+    if not wants_fragment(request):
+        return redirect("audit", tenant.slug)
+    seen = [
+        int(one) for one in request.GET.get("seen", "").split(",") if one.isdecimal()
+    ]
+    found = audit_standing.of(tenant, seen=seen[:_SEEN_AT_MOST])
+    context = {"tenant": tenant, "now": found.now, **_headline(found)}
+    return render_live(
+        request, "audit/parts/standing.html", context, fragment="", state=found.state
+    )
+
+
+@login_required
+@require_GET
+def fresh(request: PageRequest, tenant_slug: str) -> HttpResponse:
+    """How many entries came since the page was made: "4 new entries. Show"."""
+    tenant = readable(request, tenant_slug)
+    if not wants_fragment(request):
+        return redirect("audit", tenant.slug)
+    chosen = AuditFilterSet(
+        request.GET, tenant=tenant, reach=narrowing.reach_of(tenant)
+    )
+    after = chosen.cursor("after") if chosen.is_valid() else None
+    count = 0
+    if after is not None:
+        rows = chosen.qs.filter(seq__gt=after)
+        count = log.count_upto(rows=rows, limit=NEW_AT_MOST)
     context = {
         "tenant": tenant,
-        "entry": found,
-        "title": audit_words.sentence(found),
-        "facts": audit_words.facts(found),
-        "pretty": audit_checks.pretty(found),
-        "hash": bytes(found.entry_hash).hex(),
-        "next": seq + 1 if head is not None and head.seq > seq else None,
-        **_proof(tenant, found),
+        "fresh": count,
+        "fresh_is_many": count == NEW_AT_MOST,
+        "fresh_after": after,
+        "filters": chosen,
     }
-    return render_page(request, "audit/entry.html", context)
-
-
-@login_required
-@require_GET
-def bundle(request: PageRequest, tenant_slug: str, seq: int) -> HttpResponse:
-    """The signature's exact bytes, as stock Sigstore tools read them."""
-    tenant = _readable(request, tenant_slug)
-    found = _bundle(log.entry(tenant=tenant, seq=seq))
-    name = f"{tenant.slug}-{seq}.sigstore.json"
-    return _download(bytes(found.bundle), name=name, kind="application/json")
-
-
-@login_required
-@require_GET
-def body(request: PageRequest, tenant_slug: str, seq: int) -> HttpResponse:
-    """The entry's exact bytes: RFC 8785 JSON, as they were hashed."""
-    tenant = _readable(request, tenant_slug)
-    found = log.entry(tenant=tenant, seq=seq)
-    name = f"{tenant.slug}-{seq}.json"
-    return _download(bytes(found.body), name=name, kind="application/json")
-
-
-@login_required
-@require_GET
-def statement(request: PageRequest, tenant_slug: str, seq: int) -> HttpResponse:
-    """The exact bytes that were signed: what a signature over bytes is checked with."""
-    tenant = _readable(request, tenant_slug)
-    found = _bundle(log.entry(tenant=tenant, seq=seq))
-    name = f"{tenant.slug}-{seq}.statement.json"
-    raw = bytes(found.intent.statement)
-    return _download(raw, name=name, kind="application/json")
-
-
-@login_required
-@require_GET
-def trust_note(request: PageRequest, tenant_slug: str) -> HttpResponse:
-    """Keys and names for `verify_evidence.py --trust`; it holds no secret."""
-    tenant = _readable(request, tenant_slug)
-    raw = json.dumps(export_trust.note(tenant=tenant), indent=1).encode()
-    return _download(raw, name="trust.json", kind="application/json")
-
-
-@login_required
-@require_GET
-def trust_config(request: PageRequest, tenant_slug: str) -> HttpResponse:
-    """The trust config that a verifier elsewhere needs; it holds no secret."""
-    _readable(request, tenant_slug)
-    try:
-        raw = Path(settings.TRUST_CONFIG).read_bytes()
-        json.loads(raw)
-    except (OSError, ValueError) as error:
-        msg = "the trust config cannot be read here now"
-        raise Unavailable(msg) from error
-    return _download(raw, name="trust_config.json", kind="application/json")
-
-
-def _readable(request: PageRequest, slug: str) -> Tenant:
-    tenant = tenancy.of_request(request, slug)
-    if not access.may(user=request.user, permission="view_audit_log", on=tenant):
-        msg = f"the audit log of {tenant.slug} is for its auditors: ask for that role"
-        raise NotPermitted(msg)
-    return tenant
-
-
-def _rows(standing: dict[str, Any], form: AuditFilterForm) -> dict[str, Any]:
-    tenant, checkpoint = standing["tenant"], standing["checkpoint"]
-    page = log.page(
-        tenant=tenant,
-        filters=form.filters(),
-        before=form.cursor("before"),
-        after=form.cursor("after"),
+    return render_live(
+        request, "audit/parts/fresh.html", context, fragment="", state=(count,)
     )
-    return {
-        "rows": [_row(tenant, entry, checkpoint) for entry in page.rows],
-        "newer": form.address(after=page.newer) if page.newer is not None else "",
-        "older": form.address(before=page.older) if page.older is not None else "",
+
+
+@login_required
+@require_POST
+def check(request: PageRequest, tenant_slug: str) -> HttpResponse:
+    """Has the whole log checked in the background; its page shows what comes of it."""
+    tenant = readable(request, tenant_slug)
+    try:
+        log_checks.ask(tenant=tenant, person=request.user)
+    except Conflict as error:
+        messages.warning(request, sentence(error))
+    else:
+        messages.success(
+            request, _("The whole log is being checked. The result appears here.")
+        )
+    return go(request, "audit", tenant.slug)
+
+
+def _rows(
+    chosen: AuditFilterSet, standing: Standing
+) -> tuple[dict[str, Any], Standing]:
+    """Returns the page's rows, and the headline with what they say against it."""
+    page = log.page(
+        rows=chosen.qs, before=chosen.cursor("before"), after=chosen.cursor("after")
+    )
+    standing = replace(
+        standing, failing=audit_standing.failing_of(standing.tenant, page.rows)
+    )
+    newest = max(standing.size, page.rows[0].seq if page.rows else 0)
+    is_newest = page.newer is None and chosen.cursor("before") is None
+    found = {
+        "rows": [_row(standing, entry) for entry in page.rows],
+        "newer": chosen.address(after=page.newer) if page.newer is not None else "",
+        "older": chosen.address(before=page.older) if page.older is not None else "",
+        "fresh_after": newest if is_newest else None,
+        "fresh_v": state_hash(0),
     }
+    return found, standing
 
 
-def _row(
-    tenant: Tenant, entry: AuditEntry, checkpoint: Checkpoint | None
-) -> dict[str, Any]:
-    entry.tenant = tenant  # known already: no query a row
+def _row(standing: Standing, entry: AuditEntry) -> dict[str, Any]:
+    is_failing = entry.seq in standing.failing
     return {
         "entry": entry,
         "deed": audit_words.deed(entry),
         "hash": bytes(entry.entry_hash).hex()[:8],
-        "badge": audit_checks.badge(entry=entry, checkpoint=checkpoint),
+        "state": narrowing.FAILED if is_failing else standing.reach.state(entry.seq),
         "signed": bool(audit_checks.names_bundle(entry)),
     }
 
 
-def _standing(tenant: Tenant) -> dict[str, Any]:
-    """How long the log is, and how far a signed checkpoint reaches."""
-    head = log.head(tenant=tenant)
-    return {
-        "size": head.seq if head else 0,
-        "checkpoint": _checkpoint(tenant),
-        "now": clock.db_now(),
-    }
+def _headline(found: Standing) -> dict[str, Any]:
+    seen = ",".join(str(seq) for seq in found.failing)
+    return {"standing": found, "standing_v": state_hash(*found.state), "seen": seen}
 
 
-def _checkpoint(tenant: Tenant) -> Checkpoint | None:
-    """The newest signed checkpoint; the one before while the newest waits."""
-    newest = log.latest_checkpoint(tenant=tenant)
-    before = newest.previous if newest is not None else None
-    if before is None or newest is None or audit_checks.is_signed(newest):
-        return newest
-    return before if audit_checks.is_signed(before) else newest
-
-
-def _proof(tenant: Tenant, found: AuditEntry) -> dict[str, Any]:
-    found.tenant = tenant
-    signed, previous = _signed(found), _previous(tenant, found)
-    lines = audit_checks.checks(
-        entry=found,
-        previous=previous,
-        bundle=signed,
-        checkpoint=_checkpoint(tenant),
-    )
-    lines[-1:-1] = passkey_checks.lines(found)
-    return {
-        "checks": lines,
-        "failed": [line for line in lines if line.state == audit_checks.FAILED],
-        **_shown(tenant, found, signed),
-        "embedded": custody.is_embedded(signed),
-        "issuer": settings.SIGNING_ISSUER,
-        "previous": previous.seq if previous else None,
-    }
-
-
-def _shown(tenant: Tenant, found: AuditEntry, signed: Bundle | None) -> dict[str, Any]:
-    """A bundle of the sealed key has no certificate, and no stock command."""
-    if signed is None or signed.signed_by == SignedBy.SEALED_KEY:
-        return {"signature": None, "command": ""}
-    return {
-        "signature": audit_checks.signature_of(signed),
-        "command": _command(tenant, found, signed),
-    }
-
-
-def _command(tenant: Tenant, found: AuditEntry, signed: Bundle) -> str:
-    """The stock command, over the files as they are downloaded from this page."""
-    raw = bytes(signed.intent.statement)
-    said = export_readme.describe(bundle=signed, statement=raw)
-    name = f"{tenant.slug}-{found.seq}"
-    is_file = not said.subject.startswith("sha256:")
-    return export_readme.stock_command(
-        bundle=f"{name}.sigstore.json",
-        identity=said.identity,
-        issuer=said.issuer,
-        subject=f"{name}.statement.json" if is_file else said.subject,
-        break_lines=True,
-    )
-
-
-def _previous(tenant: Tenant, found: AuditEntry) -> AuditEntry | None:
-    """A hole in the log is a finding on the page, not a page that is not found."""
-    try:
-        return log.entry(tenant=tenant, seq=found.seq - 1)
-    except NotFound:
-        return None
-
-
-def _signed(found: AuditEntry) -> Bundle | None:
-    """Bytes that do not parse name no bundle; the checks say what is wrong."""
-    try:
-        return log.bundle_of(entry=found)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def _bundle(found: AuditEntry) -> Bundle:
-    signed = _signed(found)
-    if signed is None:
-        msg = "this entry carries no signature of its own"
-        raise NotFound(msg)
-    return signed
-
-
-def _download(raw: bytes, *, name: str, kind: str) -> HttpResponse:
-    response = HttpResponse(raw, content_type=kind)
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    response.headers["Cache-Control"] = "private, no-store"
-    return response
+def _url(slug: str, address: str) -> str:
+    path = reverse("audit", args=[slug])
+    return path + address if address != "?" else path

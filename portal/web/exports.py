@@ -29,8 +29,10 @@ def index(request: PageRequest, tenant_slug: str) -> HttpResponse:
     """What was taken so far, and the form to ask for more; a POST asks."""
     tenant = _exporting(request, tenant_slug)
     if request.method != "POST":
-        return _page(request, tenant, ExportForm.from_address(request.GET))
-    form = ExportForm(request.POST)
+        return _page(
+            request, tenant, ExportForm.from_address(request.GET, tenant=tenant)
+        )
+    form = ExportForm(request.POST, tenant=tenant)
     if form.is_valid() and _asked(request, tenant, form):
         messages.success(request, "The archive is being made. It is in the log.")
         return go(request, "audit-export", tenant.slug)
@@ -86,7 +88,7 @@ def _scope(form: ExportForm) -> dict[str, Any]:
     if chosen == FILTER:
         filters = form.filter_form()
         filters.is_valid()
-        return exports.filtered(filters.filters())
+        return exports.filtered(filters.chosen())
     return exports.WHOLE_LOG
 
 

@@ -11,7 +11,7 @@ from breakglass.errors import PolicyViolation, ReauthenticationRequired
 from breakglass.models import Tenant
 from breakglass.queries import access
 from breakglass.services import reanchoring
-from portal.forms.audit import ReanchorForm, ReanchorStepForm
+from portal.forms.reanchor import ReanchorForm, ReanchorStepForm
 from portal.http import accounts, tenancy
 from portal.http.errors import sentence
 from portal.http.htmx import PageRequest, go, render_page

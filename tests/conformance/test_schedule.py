@@ -11,9 +11,17 @@ from breakglass.models import (
     Export,
     LogStanding,
     OutboxMessage,
+    User,
 )
 from breakglass.rules.gate_health import Thresholds
-from breakglass.services import exports, gate_health, sealing, signatures, sweeps
+from breakglass.services import (
+    exports,
+    gate_health,
+    log_checks,
+    sealing,
+    signatures,
+    sweeps,
+)
 from portal.celery import app
 from tests import database, factories, fallback
 from tests.flows.services import steps
@@ -129,6 +137,10 @@ def test_a_task_run_twice_does_its_work_once(busy, name):
         database.advance(24 * 3600)
     if name in {"remind_overdue", "summarize_gates"}:
         database.advance(30 * 24 * 3600)
+    if name == "check_asked_logs":
+        log_checks.ask(
+            tenant=busy, person=User.objects.get(email__startswith="auditor")
+        )
     before = traces()
     assert task() is None
     once = traces()
