@@ -136,12 +136,7 @@ def still_needed(
     if not reached.further:
         return missing
     could = [u for u in eligible_users(bypass=bypass) if u.pk not in without]
-    further = GroupNeed(
-        group="",
-        name="any of the groups, since signing was down",
-        count=reached.further,
-        people=tuple(sorted(could, key=lambda user: user.name)),
-    )
+    further = further_need(count=reached.further, people=could)
     return (*missing, further)
 
 
@@ -159,6 +154,16 @@ def waited_for(*, bypass: BypassRequest, group: str) -> list[User] | None:
     )
     found = next((need for need in missing if need.group == group), None)
     return list(found.people) if found else None
+
+
+def further_need(*, count: int, people: Iterable[User]) -> GroupNeed:
+    """Returns the need of the outage fallback: so many more, of any of the groups."""
+    return GroupNeed(
+        group="",
+        name="any of the groups, since signing was down",
+        count=count,
+        people=tuple(sorted(people, key=lambda user: user.name)),
+    )
 
 
 def may_count(*, bypass: BypassRequest, user: User) -> bool:

@@ -55,11 +55,6 @@ def overview(*, user: User, tenants: Sequence[Tenant], now: datetime) -> Overvie
     )
 
 
-def in_force(*, user: User) -> list[Grant]:
-    """Returns every bypass in force that the person may see, for the red bar."""
-    return grants.in_force_of(tenants=access.tenants_of(user=user))
-
-
 def gate_health(*, user: User, tenant: Tenant, now: datetime) -> list[GateHealth]:
     """Returns the state of each gate of the tenant that the person may see."""
     open_gates = {grant.gate_id for grant in grants.in_force_of(tenants=[tenant])}

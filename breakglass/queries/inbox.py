@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, QuerySet
 
 from breakglass.clock import DbNow
-from breakglass.models import BypassRequest, Tenant, User
-from breakglass.queries import approvers, policies
+from breakglass.models import BypassRequest, RoleMember, Tenant, User
+from breakglass.queries import policies, quorums
 from breakglass.queries.approvers import GroupNeed
 from breakglass.rules.approval import Quorum
 from breakglass.states import IntentState, RequestState
@@ -31,47 +32,40 @@ def waiting_for(*, user: User, now: datetime) -> list[InboxRow]:
     Only requests in whose tier, pinned or current, one of their groups counts; not
     their own, and none that they have approved or whose approval is being signed.
     """
-    rows: list[InboxRow] = []
-    for bypass in _candidates(user=user).filter(lapses_at__gt=now):
-        pinned, latest = policies.tiers_in_question(bypass=bypass)
-        person = approvers.person(tenant=bypass.tenant, user=user)
-        wanted = {r.group for r in (*pinned.requirements, *latest.requirements)}
-        groups = tuple(sorted(wanted & person.groups))
-        if not groups or not person.human or not person.active:
-            continue
-        reached = approvers.quorum(bypass=bypass)
-        needed = approvers.still_needed(
+    if not user.is_active or not user.is_human:
+        return []
+    found = list(_candidates(user=user).filter(lapses_at__gt=now))
+    reaches = quorums.of(requests=found)
+    return [
+        InboxRow(
             bypass=bypass,
-            reached=reached,
-            without=[bypass.requester.merged_into_id or bypass.requester_id],
+            tenant=bypass.tenant,
+            quorum=reach.quorum,
+            needs=reach.needs(),
+            groups=reach.groups_of(user),
         )
-        rows.append(
-            InboxRow(
-                bypass=bypass,
-                tenant=bypass.tenant,
-                quorum=reached,
-                needs=needed,
-                groups=groups,
-            )
-        )
-    return rows
+        for bypass in found
+        if (reach := reaches[bypass.pk]).may_count(user)
+    ]
 
 
 def waiting_count(*, user: User) -> int:
-    """Returns how many requests the inbox would show, for the badge in the header."""
+    """
+    Returns how many requests the inbox would show, for the badge in the header.
+
+    Two queries, and one where nothing waits in any of the person's tenants: every
+    page asks this.
+    """
     if not user.is_active or not user.is_human:
         return 0
-    rows = _candidates(user=user).filter(lapses_at__gt=DbNow())
-    mine: dict[int, frozenset[str]] = {}
-    count = 0
-    for bypass in rows:
-        if bypass.tenant_id not in mine:
-            person = approvers.person(tenant=bypass.tenant, user=user)
-            mine[bypass.tenant_id] = person.groups
-        pinned, latest = policies.tiers_in_question(bypass=bypass)
-        wanted = {r.group for r in (*pinned.requirements, *latest.requirements)}
-        count += bool(wanted & mine[bypass.tenant_id])
-    return count
+    roles = RoleMember.objects.filter(role__tenant=OuterRef("tenant"), user=user)
+    rows = list(
+        _candidates(user=user)
+        .filter(lapses_at__gt=DbNow())
+        .annotate(mine=ArraySubquery(roles.values("role__slug")))
+    )
+    tiers = policies.all_in_question(requests=rows) if rows else {}
+    return sum(bool(tiers[row.pk].groups.intersection(row.mine)) for row in rows)
 
 
 def decided_by(*, user: User, limit: int = 20) -> list[BypassRequest]:

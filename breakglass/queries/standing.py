@@ -1,6 +1,6 @@
 """How each log stands: verified or not, writable or read-only."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeVar
 
 from django.db.models import Q, QuerySet
@@ -47,10 +47,14 @@ def writable_tenants() -> QuerySet[Tenant]:
 
 def troubled(*, tenants: Sequence[Tenant]) -> list[LogStanding]:
     """Returns the standings with a finding or read-only, read-only first."""
-    rows = LogStanding.objects.filter(
-        Q(read_only_at__isnull=False) | Q(finding_at__isnull=False), tenant__in=tenants
-    ).select_related("tenant")
-    return sorted(rows, key=lambda row: (row.read_only_at is None, row.tenant.slug))
+    rows = LogStanding.objects.filter(tenant__in=tenants).select_related("tenant")
+    return troubled_first(rows)
+
+
+def troubled_first(rows: Iterable[LogStanding]) -> list[LogStanding]:
+    """Returns those of the standings with a finding or read-only, read-only first."""
+    troubled = (r for r in rows if r.read_only_at or r.finding_at)
+    return sorted(troubled, key=lambda r: (r.read_only_at is None, r.tenant.slug))
 
 
 def counts() -> tuple[int, int]:

@@ -5,11 +5,11 @@ from functools import cached_property
 from typing import Any, Final
 
 from django.http import HttpRequest
-from guardian.shortcuts import get_perms
 
 from breakglass import clock
 from breakglass.models import Grant, LogStanding, Tenant, User
-from breakglass.queries import access, dashboard, inbox, outage, standing
+from breakglass.queries import grants, inbox, outage, standing
+from breakglass.queries.access import Membership
 from breakglass.queries.outage import Waiting
 from portal.http import tenancy
 
@@ -33,7 +33,7 @@ class Shell:
     @cached_property
     def tenants(self) -> list[Tenant]:
         """The tenants that this person may see."""
-        return list(access.tenants_of(user=self._user))
+        return [one.tenant for one in self._memberships]
 
     @cached_property
     def tenant(self) -> Tenant | None:
@@ -47,9 +47,9 @@ class Shell:
     @cached_property
     def permissions(self) -> frozenset[str]:
         """What this person may do on the current tenant (menu entries only)."""
-        if self.tenant is None:
-            return frozenset()
-        return frozenset(get_perms(self._user, self.tenant))
+        ours = self._memberships
+        held = (one.permissions for one in ours if one.tenant == self.tenant)
+        return next(held, frozenset())
 
     @cached_property
     def inbox_count(self) -> int:
@@ -60,13 +60,14 @@ class Shell:
     def in_force(self) -> list[Grant]:
         """The bypasses in force; where a log is read-only the gates enforce."""
         stopped = {log.tenant_id for log in self.read_only}
-        found = dashboard.in_force(user=self._user)
+        found = grants.in_force_of(tenants=self.tenants)
         return [grant for grant in found if grant.tenant_id not in stopped]
 
     @cached_property
     def logs(self) -> list[LogStanding]:
         """The logs of this person's tenants that are read-only or do not verify."""
-        return standing.troubled(tenants=self.tenants)
+        rows = (getattr(tenant, "log_standing", None) for tenant in self.tenants)
+        return standing.troubled_first(row for row in rows if row is not None)
 
     @property
     def read_only(self) -> list[LogStanding]:
@@ -87,6 +88,10 @@ class Shell:
     def fallback_unverified(self) -> int:
         """How many of those are unverified for ever."""
         return sum(one.is_unverified for one in self.fallback)
+
+    @property
+    def _memberships(self) -> list[Membership]:
+        return tenancy.memberships(self._request, self._user)
 
     @property
     def section(self) -> str:

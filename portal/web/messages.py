@@ -8,10 +8,10 @@ from django.views.decorators.http import require_GET
 
 from breakglass import clock
 from breakglass.errors import NotPermitted
-from breakglass.models import OutboxMessage, Tenant, User
-from breakglass.queries import access
+from breakglass.models import OutboxMessage, Tenant
 from breakglass.queries import messages as queries
 from breakglass.states import DeliveryState
+from portal.http import tenancy
 from portal.http.htmx import PageRequest, render_page
 
 PER_PAGE: Final = 50
@@ -22,7 +22,7 @@ _DIGITS: Final = 18  # a bigint has no more
 @require_GET
 def index(request: PageRequest) -> HttpResponse:
     """The newest messages of the tenants that the person runs."""
-    tenants = _run_by(request.user)
+    tenants = _run_by(request)
     text = request.GET.get("before", "")
     known = text.isascii() and text.isdigit() and len(text) <= _DIGITS
     before = int(text) if known else None
@@ -45,12 +45,12 @@ def _on_their_way(tenants: list[Tenant]) -> int:
     ).count()
 
 
-def _run_by(user: User) -> list[Tenant]:
+def _run_by(request: PageRequest) -> list[Tenant]:
     """Sent messages name people and their addresses: for those who run the tenant."""
     tenants = [
-        tenant
-        for tenant in access.tenants_of(user=user)
-        if access.may(user=user, permission="manage_tenant", on=tenant)
+        one.tenant
+        for one in tenancy.memberships(request, request.user)
+        if "manage_tenant" in one.permissions
     ]
     if not tenants:
         msg = "sent messages are for people who run a tenant: ask for that role"

@@ -28,7 +28,7 @@ def test_somebody_logged_out_is_sent_to_the_login(client):
 def test_it_shows_what_this_person_may_decide(
     peer, pending_request, django_assert_max_num_queries
 ):
-    with django_assert_max_num_queries(60):
+    with django_assert_max_num_queries(20):
         shown = text(peer.get(INBOX))
     assert "<title>Inbox (1) · breakglass</title>" in " ".join(shown.split())
     assert pending_request.bypass_id in shown

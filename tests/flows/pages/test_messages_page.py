@@ -43,7 +43,7 @@ def test_it_is_whole_a_part_and_whole_on_back(
         "/outbox", headers={"HX-Request": "true", "HX-History-Restore-Request": "true"}
     )
     assert "<h1>Sent messages</h1>" in text(back)
-    with django_assert_max_num_queries(30):
+    with django_assert_max_num_queries(20):
         admin.get("/outbox")
 
 
