@@ -6,6 +6,8 @@ from typing import Final
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django_htmx.http import reswap, retarget
 
 from breakglass.errors import (
@@ -16,6 +18,7 @@ from breakglass.errors import (
     PolicyViolation,
     Unavailable,
 )
+from breakglass.texts import translated
 from portal.http.htmx import wants_fragment
 
 _NOT_FOUND: Final = 404
@@ -27,11 +30,11 @@ STATUS: Final[tuple[tuple[type[BreakglassError], int], ...]] = (
     (Unavailable, 503),
 )
 HEADINGS: Final = {
-    403: "You may not do this",
-    404: "Page not found",
-    409: "This changed since you looked at it",
-    422: "This cannot be done",
-    503: "A part of breakglass does not answer",
+    403: gettext_lazy("You may not do this"),
+    404: gettext_lazy("Page not found"),
+    409: gettext_lazy("This changed since you looked at it"),
+    422: gettext_lazy("This cannot be done"),
+    503: gettext_lazy("A part of breakglass does not answer"),
 }
 
 
@@ -41,8 +44,12 @@ def status_for(error: BreakglassError) -> int:
 
 
 def sentence(text: object) -> str:
-    """Returns an error's words as a sentence: a capital first, a full stop last."""
-    words = str(text).strip()
+    """
+    Returns an error's words as a sentence: a capital first, a full stop last.
+
+    In the language of the reader, where the error was made of a `Text`.
+    """
+    words = translated(text).strip()
     if not words:
         return ""
     ends = "" if words[-1] in ".!?…" else "."
@@ -57,7 +64,7 @@ def answer(request: HttpRequest, error: BreakglassError) -> HttpResponse:
         return JsonResponse(body, status=status)
     context = {
         "status": status,
-        "heading": HEADINGS.get(status, "Something went wrong"),
+        "heading": HEADINGS.get(status, _("Something went wrong")),
         # A 404 says the same for everything: what exists elsewhere is not told.
         "detail": "" if status == _NOT_FOUND else sentence(error),
     }

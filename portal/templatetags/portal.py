@@ -29,17 +29,16 @@ from django.template import Context
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from breakglass.models import AuditEntry
 from portal.http import errors
-from portal.templatetags import words
+from portal.templatetags import moments, words
 
 register = template.Library()
 
 _MINUTE: Final = 60
-_HOUR: Final = 3600
-_DAY: Final = 86400
-_UNITS: Final = ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute"))
 _NAMED: Final = 3
 _HASH_SHOWN: Final = 12
 
@@ -67,7 +66,7 @@ def status(state: str, kind: str = "bypass") -> SafeString:
 @register.filter
 def status_word(state: str, kind: str = "bypass") -> str:
     """Returns only the word of a state, for titles."""
-    return words.KINDS[kind].get(str(state), words.UNKNOWN).word
+    return str(words.KINDS[kind].get(str(state), words.UNKNOWN).word)
 
 
 @register.simple_tag
@@ -80,24 +79,13 @@ def event_icon(event: str) -> SafeString:
 @register.filter
 def event_words(event: str) -> str:
     """Returns an audit event in the past tense: "approved"."""
-    return words.event_look(event).word
+    return str(words.event_look(event).word)
 
 
 @register.filter
 def duration(length: timedelta | float | None) -> str:
     """Returns a length in words, in the two largest units that matter."""
-    if length is None:
-        return ""
-    whole = length.total_seconds() if isinstance(length, timedelta) else length
-    seconds = max(0, int(whole))
-    if seconds < _MINUTE:
-        return _count(seconds, "second")
-    parts = []
-    for size, unit in _UNITS:
-        number, seconds = divmod(seconds, size)
-        if number:
-            parts.append(_count(number, unit))
-    return " ".join(parts[:2])
+    return "" if length is None else moments.length(length)
 
 
 @register.simple_tag(takes_context=True)
@@ -105,7 +93,7 @@ def when(context: Context, at_time: datetime | None) -> SafeString:
     """Returns a moment relative to now; portal.js keeps it up to date."""
     if at_time is None:
         return SafeString("")
-    return _time(at_time, _relative(at_time, _now(context)), "data-relative")
+    return _time(at_time, moments.relative(at_time, _now(context)), "data-relative")
 
 
 @register.simple_tag(takes_context=True)
@@ -115,7 +103,8 @@ def at(
     """Returns a moment in UTC, with its date when that is not today's."""
     if at_time is None:
         return SafeString("")
-    return _time(at_time, _clock_time(at_time, _now(context), seconds=seconds), "")
+    shown = moments.clock_time(at_time, _now(context), seconds=seconds)
+    return _time(at_time, shown, "")
 
 
 @register.simple_tag(takes_context=True)
@@ -123,11 +112,7 @@ def due(context: Context, at_time: datetime | None) -> SafeString:
     """Returns a deadline: "in 3 days", or "2 days overdue"."""
     if at_time is None:
         return SafeString("")
-    left = at_time - _now(context)
-    length = duration(abs(left)).split(" ")[:2]
-    text = " ".join(length)
-    shown = f"{text} overdue" if left < timedelta(0) else f"in {text}"
-    return _time(at_time, shown, "")
+    return _time(at_time, moments.due(at_time, _now(context)), "")
 
 
 @register.simple_tag(takes_context=True)
@@ -139,11 +124,11 @@ def closes(context: Context, at_time: datetime, word: str = "closes") -> SafeStr
     JavaScript the fixed time stays.
     """
     now = _now(context)
+    shown = moments.clock_time(at_time, now, seconds=False)
     return format_html(
-        '<span class="deadline"><span class="closes">{} {}</span><span class="left" '
+        '<span class="deadline"><span class="closes">{}</span><span class="left" '
         'role="timer" data-deadline="{}" data-now="{}" hidden></span></span>',
-        word,
-        _time(at_time, _clock_time(at_time, now, seconds=False), "data-local"),
+        format_html(words.closing(word), time=_time(at_time, shown, "data-local")),
         _iso(at_time),
         _iso(now),
     )
@@ -152,7 +137,7 @@ def closes(context: Context, at_time: datetime, word: str = "closes") -> SafeStr
 @register.filter
 def utc(at_time: datetime | None) -> str:
     """Returns a moment in full, to the second, in UTC."""
-    return f"{at_time.astimezone(UTC):%-d %b %Y, %H:%M:%S} UTC" if at_time else ""
+    return moments.in_full(at_time) if at_time else ""
 
 
 @register.filter
@@ -174,10 +159,14 @@ def names(people: Sequence[object], word: str = "or") -> str:
     shown = [str(person) for person in people[:_NAMED]]
     rest = len(people) - _NAMED
     if rest > 0:
-        shown.append(_count(rest, "other"))
+        others = ngettext("%(count)s other", "%(count)s others", rest)
+        shown.append(others % {"count": rest})
     if len(shown) <= 1:
         return "".join(shown)
-    return f"{', '.join(shown[:-1])} {word} {shown[-1]}"
+    pattern = (
+        _("%(people)s and %(last)s") if word == "and" else _("%(people)s or %(last)s")
+    )
+    return pattern % {"people": ", ".join(shown[:-1]), "last": shown[-1]}
 
 
 @register.filter
@@ -234,7 +223,7 @@ def _time(at_time: datetime, shown: str, attribute: str) -> SafeString:
     return format_html(
         '<time datetime="{}" title="{}" {}>{}</time>',
         _iso(at_time),
-        utc(at_time),
+        moments.in_full(at_time),
         SafeString(attribute),
         shown,
     )
@@ -242,25 +231,3 @@ def _time(at_time: datetime, shown: str, attribute: str) -> SafeString:
 
 def _iso(at_time: datetime) -> str:
     return f"{at_time.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
-
-
-def _relative(at_time: datetime, now: datetime) -> str:
-    seconds = (now - at_time).total_seconds()
-    if abs(seconds) < _MINUTE:
-        return "just now" if seconds >= 0 else "in a moment"
-    size, unit = next(pair for pair in _UNITS if abs(seconds) >= pair[0])
-    text = _count(int(abs(seconds) // size), unit)
-    return f"{text} ago" if seconds > 0 else f"in {text}"
-
-
-def _clock_time(at_time: datetime, now: datetime, *, seconds: bool) -> str:
-    moment, today = at_time.astimezone(UTC), now.astimezone(UTC).date()
-    text = f"{moment:%H:%M:%S} UTC" if seconds else f"{moment:%H:%M} UTC"
-    if moment.date() == today:
-        return text
-    day = f"{moment:%-d %b}" if moment.year == today.year else f"{moment:%-d %b %Y}"
-    return f"{day}, {text}"
-
-
-def _count(number: int, unit: str) -> str:
-    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"

@@ -4,24 +4,26 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseServerError
 from django.shortcuts import render
 from django.template import loader
+from django.utils import translation
+from django.utils.translation import gettext as _
 
 
 @login_not_required
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
     """The request itself was malformed."""
-    return _page(request, 400, "This request could not be read", "")
+    return _page(request, 400, _("This request could not be read"), "")
 
 
 @login_not_required
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
     """Django's own PermissionDenied, from the admin."""
-    return _page(request, 403, "You may not do this", "")
+    return _page(request, 403, _("You may not do this"), "")
 
 
 @login_not_required
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
     """No such address."""
-    return _page(request, 404, "Page not found", "")
+    return _page(request, 404, _("Page not found"), "")
 
 
 @login_not_required
@@ -30,7 +32,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     Something broke. Rendered without context processors: they could break again.
     """
     reference = str(request.META.get("BREAKGLASS_REQUEST_ID", ""))[:8]
-    page = loader.get_template("500.html").render({"reference": reference})
+    context = {"reference": reference, "LANGUAGE_CODE": translation.get_language()}
+    page = loader.get_template("500.html").render(context)
     return HttpResponseServerError(page)
 
 
@@ -40,9 +43,11 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noq
     return _page(
         request,
         403,
-        "Your session ended while the page was open",
-        "Nothing was recorded, and your text is kept on this device. Go back, reload "
-        "the page and send it again.",
+        _("Your session ended while the page was open"),
+        _(
+            "Nothing was recorded, and your text is kept on this device. Go back, "
+            "reload the page and send it again."
+        ),
     )
 
 
