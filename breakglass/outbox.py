@@ -16,10 +16,15 @@ REQUEST_REJECTED = "request.rejected"
 REQUEST_LAPSED = "request.lapsed"
 DEPLOY_REVERTED = "deploy.reverted"
 POSTMORTEM_OPENED = "postmortem.opened"
+POSTMORTEM_DUE_SOON = "postmortem.due_soon"
 POSTMORTEM_OVERDUE = "postmortem.overdue"
 FINDING_OPENED = "finding.opened"
 FINDING_HANDED_OVER = "finding.handed_over"
 HEALTH_SUMMARY = "health.summary"
+POSTMORTEM_REMINDER = "postmortem.reminder"
+POSTMORTEM_HANDED_OVER = "postmortem.handed_over"
+POSTMORTEM_REVIEW_ASKED = "postmortem.review_asked"
+POSTMORTEM_REVIEW_ENDED = "postmortem.review_ended"
 LOG_FINDING = "log.finding"
 LOG_READ_ONLY = "log.read_only"
 ABOUT_THE_LOG = (LOG_FINDING, LOG_READ_ONLY)
@@ -40,13 +45,16 @@ def promise(
     now: datetime,
     due_at: datetime | None = None,
     person: User | None = None,
+    occasion: str = "",
 ) -> None:
     """
     Stores one promise to act on `topic` about `subject_id`, not before `due_at`.
 
     A worker (or `manage.py drain`) keeps it after the transaction. The same promise
-    made twice is one promise: the key is the topic, the subject and the person.
+    made twice is one promise: the key is the topic, the subject and the person, and
+    the occasion where the same is told more than once.
     """
+    name = key(topic=topic, subject_id=subject_id, person=person)
     OutboxMessage.objects.bulk_create(
         [
             OutboxMessage(
@@ -54,7 +62,7 @@ def promise(
                 topic=topic,
                 subject_id=subject_id,
                 person_id=person.pk if person else None,
-                dedupe_key=key(topic=topic, subject_id=subject_id, person=person),
+                dedupe_key=f"{name}:{occasion}" if occasion else name,
                 due_at=due_at or now,
                 created_at=now,
             )

@@ -53,6 +53,14 @@ class GateBlame(TextChoices):
     UNKNOWN = "unknown", "Not known"
 
 
+class ReviewOutcome(TextChoices):
+    """How the review of a post-mortem ended. One that goes on has none yet."""
+
+    DONE = "done", "Done"
+    CHANGES_ASKED = "changes_asked", "Changes asked for"
+    TAKEN_BACK = "taken_back", "Taken back"
+
+
 class PolicyState(TextChoices):
     """A policy is edited as a draft and frozen when it is published."""
 

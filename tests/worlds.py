@@ -193,6 +193,7 @@ def _revoked(tenant, who, gate):
         body=WRITTEN,
         action_items=[ActionItemInput("Scan each commit", "", is_done=False)],
         no_action_reason="",
+        gate_blamed="partly",
         revision=0,
     )
     postmortems.publish(**named)

@@ -17,6 +17,13 @@ from breakglass.models.notifications import Channel, Notification
 from breakglass.models.outbox import OutboxMessage
 from breakglass.models.people import Identity, RoleGroup, RoleMember, User
 from breakglass.models.policies import Policy, Requirement, Tier
+from breakglass.models.postmortem_records import (
+    PostMortemDraft,
+    PostMortemHandover,
+    PostMortemNote,
+    PostMortemReview,
+    PostMortemRevision,
+)
 from breakglass.models.postmortems import ActionItem, PostMortem, PostMortemTemplate
 from breakglass.models.requests import Approval, BypassRequest
 from breakglass.models.signing import Bundle, Intent
@@ -52,6 +59,11 @@ __all__ = [
     "OutboxMessage",
     "Policy",
     "PostMortem",
+    "PostMortemDraft",
+    "PostMortemHandover",
+    "PostMortemNote",
+    "PostMortemReview",
+    "PostMortemRevision",
     "PostMortemTemplate",
     "Reanchor",
     "Requirement",

@@ -1,5 +1,6 @@
 """Post-mortems: the write-up that every grant owes."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -55,6 +56,13 @@ class PostMortem(models.Model):
         blank=True,
         help_text="Was the gate at fault? Empty until the writer has answered.",
     )
+    hidden_lines = ArrayField(
+        models.BigIntegerField(),
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text="Audit entries that the timeline leaves out.",
+    )
     revision = models.PositiveIntegerField(default=0)
     opened_at = models.DateTimeField(null=True, blank=True)
     saved_at = models.DateTimeField(null=True, blank=True)
@@ -65,7 +73,9 @@ class PostMortem(models.Model):
     published_by = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
+    soon_told_at = models.DateTimeField(null=True, blank=True)
     overdue_told_at = models.DateTimeField(null=True, blank=True)
+    reminded_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ("due_at", "id")
@@ -107,7 +117,13 @@ class ActionItem(models.Model):
     position = models.PositiveSmallIntegerField()
     text = models.CharField(max_length=300)
     owner = models.CharField(max_length=100, blank=True)
+    due_on = models.DateField(null=True, blank=True)
+    link = models.CharField(max_length=500, blank=True, default="", db_default="")
     is_done = models.BooleanField(default=False)
+    done_at = models.DateTimeField(null=True, blank=True)
+    done_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
 
     class Meta:
         ordering = ("postmortem", "position", "id")

@@ -7,7 +7,9 @@ from django.db.models import Q, QuerySet
 
 from breakglass.errors import NotFound
 from breakglass.models import AuditEntry, Grant, PostMortem, Tenant, User
-from breakglass.rules.postmortem import prefill
+from breakglass.rules import postmortem_timeline as timeline
+from breakglass.rules.postmortem import ActionItemView, Missing, missing, prefill
+from breakglass.rules.postmortem_timeline import Line
 from breakglass.rules.window import in_words
 from breakglass.states import GrantState, PostMortemState
 
@@ -94,7 +96,7 @@ def draft_body(*, postmortem: PostMortem) -> str:
         "digest": bypass.digest_hex,
         "approvals": _approvals(grant),
         "deploys": _deploys(grant),
-        "timeline": _timeline(grant),
+        "timeline": timeline.write(signed_lines(grant=grant), ""),
     }
     return prefill(template=postmortem.template, values=values)
 
@@ -144,15 +146,28 @@ def _deploys(grant: Grant) -> str:
     return "\n".join(lines) or "- No deploy went through under this bypass."
 
 
-def _timeline(grant: Grant) -> str:
+def signed_lines(*, grant: Grant) -> list[Line]:
+    """Returns the lines that the log vouches for, in its order."""
     rows = AuditEntry.objects.filter(
-        tenant=grant.tenant,
+        tenant=grant.tenant_id,
         bypass_id=grant.request.bypass_id,
         event__in=_TIMELINE.keys(),
     ).order_by("seq")[: 3 * LISTED]
-    lines = [
-        f"| {_utc(row.at)} | {_TIMELINE[row.event].format(actor=row.actor)} "
-        f"| entry {row.seq} |"
+    return [
+        Line(_utc(row.at), _TIMELINE[row.event].format(actor=row.actor), row.seq)
         for row in rows
     ]
-    return "\n".join(["| When | What | Log |", "|---|---|---|", *lines])
+
+
+def missing_of(*, postmortem: PostMortem) -> tuple[Missing, ...]:
+    """Returns what the stored text, items and answers still lack for publishing."""
+    return missing(
+        body=postmortem.body,
+        action_items=[
+            ActionItemView(item.text, item.is_done)
+            for item in postmortem.action_items.all()
+        ],
+        no_action_reason=postmortem.no_action_reason,
+        required_headings=postmortem.required_headings.split("\n"),
+        gate_blamed=postmortem.gate_blamed,
+    )

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from breakglass.rules.postmortem_body import FENCES, HEADING, SECTION_LEVEL, bare
+
 _WORKDAYS: Final = 5
 _FRIDAY: Final = 4
-_HEADING: Final = re.compile(r"(#{1,6})[ \t]+(.*)")
 _PLACEHOLDER: Final = re.compile(r"(?:(?:[-*+]|[0-9]{1,3}[.)])[ \t]+)?_[^_]+_")
 _NAME: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", re.ASCII)
-_FENCES: Final = ("```", "~~~")
-_SECTION_LEVEL: Final = 2
+_DAY: Final = timedelta(days=1)
+GATE: Final = "#gate"
+ITEMS: Final = "#items"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,20 @@ class ActionItemView:
 
     text: str
     done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """
+    One thing that publishing waits for.
+
+    `key` is the section's name in small letters, or GATE or ITEMS; `is_there` says
+    whether the heading stands in the text already.
+    """
+
+    key: str
+    heading: str
+    is_there: bool
 
 
 def due_at(*, opened_at: datetime, business_days: int) -> datetime:
@@ -41,34 +57,77 @@ def due_at(*, opened_at: datetime, business_days: int) -> datetime:
     return start + timedelta(weeks=weeks, days=days)
 
 
-def missing_parts(
+def business_days_between(*, start: datetime, end: datetime) -> int:
+    """
+    Returns how many whole business days lie between two moments; 0 when none does.
+
+    Counted as `due_at` counts: so many days after `start` is at or before `end`.
+    """
+    whole = max(0, (end - start) // _DAY)
+    days = max(0, whole * _WORKDAYS // 7 - 2)
+    while days < whole and due_at(opened_at=start, business_days=days + 1) <= end:
+        days += 1
+    return days
+
+
+def reminders_due(*, due_at: datetime, now: datetime) -> int:
+    """Returns how many daily reminders an unpublished one has earned by now."""
+    return max(0, (now - due_at) // _DAY)
+
+
+def is_soon(*, opens_at: datetime, due_at: datetime, now: datetime) -> bool:
+    """
+    Says whether the last 24 hours before the deadline have begun, and not ended.
+
+    Never where it opened within them: the message about the opening said it all.
+    """
+    soon_at = due_at - _DAY
+    return opens_at < soon_at <= now < due_at
+
+
+def missing(
     *,
     body: str,
     action_items: Sequence[ActionItemView],
     no_action_reason: str,
     required_headings: Sequence[str],
-) -> tuple[str, ...]:
+    gate_blamed: str,
+) -> tuple[Missing, ...]:
     """
-    Returns what still blocks publishing, in words; empty when nothing does.
+    Returns what still blocks publishing; empty when nothing does.
 
     Each required `## Heading` needs text under it (a line or paragraph that is all
-    `_italics_` is the template's, and does not count), and there must be an action
-    item or a reason why there is none. Headings compare without case.
+    `_italics_` is the template's, and does not count), somebody must have said
+    whether the gate was at fault, and there must be an action item or a reason why
+    there is none. Headings compare without case.
     """
     sections = _sections(body=body)
-    missing = []
+    found = []
     for required in required_headings:
         heading = required.removeprefix("## ").strip()
         lines = sections.get(_name(heading=heading))
-        if lines is None:
-            missing.append(f'Add the heading "## {heading}".')
-        elif not _has_text(lines=lines):
-            missing.append(f'Write something under "{heading}".')
+        if heading and (lines is None or not _has_text(lines=lines)):
+            found.append(Missing(_name(heading=heading), heading, lines is not None))
+    if not gate_blamed:
+        found.append(Missing(GATE, "", is_there=False))
     if not no_action_reason.strip() and not any(
         item.text.strip() for item in action_items
     ):
-        missing.append("Add an action item, or say why none is needed.")
-    return tuple(missing)
+        found.append(Missing(ITEMS, "", is_there=False))
+    return tuple(found)
+
+
+def in_words(missing: Missing) -> str:
+    """Returns one missing part as an instruction, in plain English."""
+    if missing.key == GATE:
+        return "Say whether the gate was at fault."
+    if missing.key == ITEMS:
+        return "Add at least one action item, or say why there is none."
+    if missing.key == "summary" and missing.is_there:
+        return "Write a summary."
+    if missing.is_there:
+        return f'Write something under "{missing.heading}".'
+    return f'Add the heading "## {missing.heading}".'
 
 
 def prefill(*, template: str, values: Mapping[str, str]) -> str:
@@ -93,17 +152,17 @@ def _sections(*, body: str) -> dict[str, list[str]]:
     fence = ""
     for raw in body.splitlines():
         line = raw.strip()
-        if line.startswith(_FENCES) and fence in ("", line[:3]):
+        if line.startswith(FENCES) and fence in ("", line[:3]):
             fence = "" if fence else line[:3]
             current.append("")
             continue
-        found = None if fence else _HEADING.fullmatch(line)
+        found = None if fence else HEADING.fullmatch(line)
         if found is None:
             current.append(line)
-        elif len(found[1]) == _SECTION_LEVEL:
+        elif len(found[1]) == SECTION_LEVEL:
             current = sections.setdefault(_name(heading=found[2]), [])
             current.append("")
-        elif len(found[1]) < _SECTION_LEVEL:
+        elif len(found[1]) < SECTION_LEVEL:
             current = []
         else:
             current.append("")
@@ -112,8 +171,7 @@ def _sections(*, body: str) -> dict[str, list[str]]:
 
 def _name(*, heading: str) -> str:
     """Folds case and takes off closing hashes ("Impact ##", but not "C#")."""
-    bare = heading.rstrip("#")
-    return (bare if bare.endswith((" ", "\t")) else heading).strip().casefold()
+    return bare(heading=heading).casefold()
 
 
 def _has_text(*, lines: Sequence[str]) -> bool:

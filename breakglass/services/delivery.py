@@ -49,6 +49,7 @@ _SEVERITIES: Final[Mapping[str, Severity]] = {
     outbox.DEPLOY_REVERTED: Severity.WARNING,
     outbox.POSTMORTEM_OVERDUE: Severity.WARNING,
     outbox.FINDING_OPENED: Severity.WARNING,
+    outbox.POSTMORTEM_REMINDER: Severity.WARNING,
     outbox.LOG_FINDING: Severity.CRITICAL,
     outbox.LOG_READ_ONLY: Severity.CRITICAL,
     outbox.CREDENTIAL_ENROLLED: Severity.WARNING,

@@ -16,7 +16,7 @@ from breakglass.queries import access, approvers, policies, standing
 from breakglass.rules import eligibility
 from breakglass.rules.identifiers import check_text
 from breakglass.rules.window import granted_ttl, open_window
-from breakglass.services import countersigning, deploys, postmortems, wording
+from breakglass.services import countersigning, deploys, postmortem_opening, wording
 from breakglass.states import (
     GRANT_MOVES,
     Assurance,
@@ -65,7 +65,9 @@ def issue(*, bypass: BypassRequest, completed_by: User, now: datetime) -> Grant:
         tenant=bypass.tenant,
         gate=bypass.gate,
         request=bypass,
-        postmortem=postmortems.schedule(bypass=bypass, opens_at=window.expires_at),
+        postmortem=postmortem_opening.schedule(
+            bypass=bypass, opens_at=window.expires_at
+        ),
         statement=intent,
         service=bypass.service,
         branch=bypass.branch,
@@ -195,7 +197,7 @@ def _close(
         },
     )
     deploys.revert(grant=grant, now=now)
-    postmortems.open_for(grant=grant, now=now)
+    postmortem_opening.open_for(grant=grant, now=now)
     outbox.promise(
         tenant=grant.tenant, topic=outbox.GRANT_CLOSED, subject_id=grant.pk, now=now
     )

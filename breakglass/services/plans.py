@@ -12,7 +12,7 @@ from breakglass.notify import accounts, log_messages, messages
 from breakglass.queries import approvers
 from breakglass.queries import messages as rows
 from breakglass.queries import standing as log_standings
-from breakglass.services import enforcement, gate_plans
+from breakglass.services import enforcement, gate_plans, postmortem_plans
 from breakglass.services.planned import Due, Plan
 from breakglass.states import (
     DeployState,
@@ -256,6 +256,11 @@ _PLANNERS: Final[Mapping[str, Callable[[Due], Plan | None]]] = {
     outbox.FINDING_OPENED: gate_plans.finding_opened,
     outbox.FINDING_HANDED_OVER: gate_plans.finding_handed_over,
     outbox.HEALTH_SUMMARY: gate_plans.health_summary,
+    outbox.POSTMORTEM_DUE_SOON: postmortem_plans.due_soon,
+    outbox.POSTMORTEM_REMINDER: postmortem_plans.reminder,
+    outbox.POSTMORTEM_HANDED_OVER: postmortem_plans.handed_over,
+    outbox.POSTMORTEM_REVIEW_ASKED: postmortem_plans.review_asked,
+    outbox.POSTMORTEM_REVIEW_ENDED: postmortem_plans.review_ended,
     outbox.LOG_FINDING: _log_finding,
     outbox.LOG_READ_ONLY: _log_read_only,
     outbox.CREDENTIAL_ENROLLED: _credential_enrolled,

@@ -39,6 +39,16 @@ _SENTENCES: Final[Mapping[str, str]] = {
     events.POSTMORTEM_SAVED: "{actor} saved the post-mortem of {bypass}",
     events.POSTMORTEM_PUBLISHED: "{actor} published the post-mortem of {bypass}",
     events.POSTMORTEM_OVERDUE: "The post-mortem of {bypass} by {assignee} is overdue",
+    events.POSTMORTEM_HANDED_OVER: "{actor} gave the post-mortem of {bypass} to "
+    "{assignee}",
+    events.POSTMORTEM_REVIEW_ASKED: "{actor} sent the post-mortem of {bypass} to "
+    "review",
+    events.POSTMORTEM_REVIEW_ENDED: "{actor} ended the review of the post-mortem of "
+    "{bypass}",
+    events.POSTMORTEM_GATE_JUDGED: "{actor} judged {gate} for {bypass}",
+    events.POSTMORTEM_ACTION_CHANGED: "{actor} ticked an action item of {bypass}: "
+    "{action_item}",
+    events.POSTMORTEM_NOTED: "{actor} added a note to the post-mortem of {bypass}",
     events.POLICY_PUBLISHED: "{actor} published policy version {version}",
     events.TENANT_CREATED: "{actor} created the tenant {name}",
     events.TENANT_CHANGED: "{actor} changed the tenant {name}",

@@ -168,6 +168,7 @@ def _write_up(world: World, bypass: BypassRequest) -> None:
             ),
         ],
         no_action_reason="",
+        gate_blamed="partly",
         revision=0,
     )
     postmortems.publish(tenant=world.tenant, bypass_id=bypass.bypass_id, person=writer)

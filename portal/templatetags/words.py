@@ -120,6 +120,14 @@ EVENTS: Final = {
     "postmortem.saved": Look(_("saved the post-mortem"), "pen-line", "calm"),
     "postmortem.published": Look(_("published the post-mortem"), "circle-check", "ok"),
     "postmortem.overdue": Look(_("flagged the post-mortem as overdue"), "flag", "fail"),
+    "postmortem.handed_over": Look(_("handed the post-mortem over"), "users", "calm"),
+    "postmortem.review_asked": Look(_("sent the post-mortem to review"), "eye", "wait"),
+    "postmortem.review_ended": Look(_("ended the review"), "eye", "calm"),
+    "postmortem.gate_judged": Look(_("judged the gate"), "shield", "calm"),
+    "postmortem.action_changed": Look(
+        _("ticked an action item"), "list-checks", "calm"
+    ),
+    "postmortem.noted": Look(_("added a note to the post-mortem"), "pen-line", "calm"),
     "policy.published": Look(_("published a policy version"), "scroll-text", "calm"),
     "tenant.created": Look(_("created the tenant"), "building-2", "calm"),
     "tenant.changed": Look(_("changed the tenant"), "building-2", "calm"),

@@ -121,6 +121,7 @@ def _store(
         ],
         no_action_reason=editor.form.cleaned_data["no_action_reason"],
         revision=editor.revision(default=found.revision),
+        gate_blamed=found.gate_blamed or "unknown",
     )
 
 
@@ -215,18 +216,7 @@ def _body(found: PostMortem) -> str:
 
 def _missing(found: PostMortem) -> list[str]:
     """What still blocks publishing what is stored."""
-    items = [
-        rules.ActionItemView(item.text, item.is_done)
-        for item in found.action_items.all()
-    ]
-    return list(
-        rules.missing_parts(
-            body=_body(found),
-            action_items=items,
-            no_action_reason=found.no_action_reason,
-            required_headings=found.required_headings.split("\n"),
-        )
-    )
+    return [rules.in_words(part) for part in queries.missing_of(postmortem=found)]
 
 
 def _row(postmortem: PostMortem, now: datetime) -> Row:

@@ -69,6 +69,7 @@ def _publish(tenant, people, bypass):
         body=body,
         action_items=[item],
         no_action_reason="",
+        gate_blamed="partly",
         revision=found.revision,
     )
     postmortems.publish(**words)

@@ -359,4 +359,30 @@ ENTRIES = {
             "minimum_postmortems": 3,
         },
     ),
+    events.POSTMORTEM_HANDED_OVER: (
+        ONCALL,
+        {"assignee": PEER["name"], "previous": ONCALL["name"], "note": "I am away."},
+    ),
+    events.POSTMORTEM_REVIEW_ASKED: (
+        ONCALL,
+        {"revision": 1, "body_sha256": TEXT_DIGEST, "reviewers": [PEER["name"]]},
+    ),
+    events.POSTMORTEM_REVIEW_ENDED: (
+        PEER,
+        {
+            "revision": 1,
+            "body_sha256": TEXT_DIGEST,
+            "outcome": "changes_asked",
+            "comment": "Say since when.",
+        },
+    ),
+    events.POSTMORTEM_GATE_JUDGED: (
+        ONCALL,
+        {"gate": "prod-deploy", "gate_blamed": "partly"},
+    ),
+    events.POSTMORTEM_ACTION_CHANGED: (
+        ONCALL,
+        {"action_item": "Add an alarm", "done": True},
+    ),
+    events.POSTMORTEM_NOTED: (PEER, {"note": "The alarm rang once since."}),
 }

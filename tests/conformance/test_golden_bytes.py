@@ -14,6 +14,7 @@ from breakglass.actors import OPERATOR
 from breakglass.audit import chain, events, verify
 from breakglass.audit.verify import Report, StoredEntry
 from breakglass.models import AuditEntry, Intent
+from breakglass.queries import postmortem_history
 from breakglass.rules.gate_health import DEFAULTS
 from breakglass.services import (
     approvals,
@@ -26,6 +27,8 @@ from breakglass.services import (
     identities,
     log_standings,
     people,
+    postmortem_handing,
+    postmortem_reviews,
     postmortems,
     reanchoring,
     reminders,
@@ -38,7 +41,7 @@ from breakglass.services import (
 )
 from breakglass.services import grants as grant_services
 from breakglass.services.outside import Published, Tail
-from breakglass.states import DeployState, FindingKind
+from breakglass.states import DeployState, FindingKind, ReviewOutcome
 from tests import authenticator, database, factories, fallback
 from tests.conformance import make_golden
 from tests.flows.services import steps
@@ -270,9 +273,21 @@ def write_up(acme, person, bypass_id):
         body=body,
         action_items=[postmortems.ActionItemInput("Add an alarm", "", is_done=False)],
         no_action_reason="",
+        gate_blamed="partly",
         revision=0,
     )
-    postmortems.publish(tenant=acme, bypass_id=bypass_id, person=person)
+    about = {"tenant": acme, "bypass_id": bypass_id}
+    members = {one.email: one for one in postmortem_history.members_of(tenant=acme)}
+    other = members["senior@acme.example"]
+    handing, reviews = postmortem_handing, postmortem_reviews
+    handing.hand_over(**about, person=person, to=other.public_id, note="")
+    handing.hand_over(**about, person=other, to=person.public_id, note="")
+    reviews.ask(**about, person=person, reviewers=[other.public_id])
+    words = {"outcome": ReviewOutcome.CHANGES_ASKED, "comment": "Why?", "revision": 1}
+    reviews.end(**about, person=other, **words)
+    postmortems.publish(**about, person=person)
+    handing.tick(**about, person=person, position=1, is_done=True)
+    handing.add_note(**about, person=other, text="Later.")
 
 
 def sweep():

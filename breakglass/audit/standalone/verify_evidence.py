@@ -1402,6 +1402,30 @@ class Replay:
         self.need(entry, good, "publishes a post-mortem out of turn")
         bypass.postmortem = "published"
 
+    def while_it_is(self, entry: Entry, state: str) -> None:
+        good = self.bypass_of(entry).postmortem == state
+        self.need(entry, good, f"is about a post-mortem that is not {state}")
+
+    def on_postmortem__handed_over(self, entry: Entry) -> None:
+        self.while_it_is(entry, "open")
+
+    def on_postmortem__review_asked(self, entry: Entry) -> None:
+        self.while_it_is(entry, "open")
+        own = entry.body["actor"]["name"] in entry.facts["reviewers"]
+        self.need(entry, not own, "has a post-mortem reviewed by whoever sent it")
+
+    def on_postmortem__review_ended(self, entry: Entry) -> None:
+        self.while_it_is(entry, "open")
+
+    def on_postmortem__gate_judged(self, entry: Entry) -> None:
+        self.while_it_is(entry, "open")
+
+    def on_postmortem__action_changed(self, entry: Entry) -> None:
+        self.while_it_is(entry, "published")
+
+    def on_postmortem__noted(self, entry: Entry) -> None:
+        self.while_it_is(entry, "published")
+
     # --- the log itself
 
     def on_log__sealed(self, entry: Entry) -> None:

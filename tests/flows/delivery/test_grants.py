@@ -9,7 +9,7 @@ from breakglass.models import Grant, Notification, PostMortem, RoleGroup
 from breakglass.queries import messages
 from breakglass.rules.decision import Question
 from breakglass.rules.scopes import Scope
-from breakglass.services import decisions, delivery, grants, postmortems
+from breakglass.services import decisions, delivery, grants, postmortem_reminders
 from breakglass.services import people as people_services
 from breakglass.states import DeliveryState
 from tests.flows.delivery.record import emails, facts_of, state_of, told
@@ -95,7 +95,7 @@ def test_a_postmortem_is_told_to_its_assignee_and_late_also_to_managers(
     assert told(outbox.POSTMORTEM_OPENED) == emails(people.oncall)
     due = PostMortem.objects.get(pk=active_grant.postmortem_id).due_at
     advance((due - clock.db_now()).total_seconds() + 1)
-    postmortems.remind_overdue()
+    postmortem_reminders.remind_due()
     delivery.drain()
     everybody = [*emails(people.admin, people.oncall), "ops-room"]
     assert told(outbox.POSTMORTEM_OVERDUE) == everybody

@@ -13,6 +13,8 @@ from breakglass.services import (
     grants,
     identities,
     policies,
+    postmortem_opening,
+    postmortem_reminders,
     postmortems,
     requests,
     roles,
@@ -80,11 +82,13 @@ def test_a_bypass_from_request_to_postmortem_writes_exactly_its_events(
             body=WRITTEN,
             action_items=[item],
             no_action_reason="",
+            gate_blamed="partly",
             revision=0,
         )
     ) == ["postmortem.saved"]
     assert log(lambda: postmortems.publish(**named, person=people.oncall)) == [
-        "postmortem.published"
+        "postmortem.gate_judged",
+        "postmortem.published",
     ]
     assert log(sealing.seal_due) == ["log.sealed"]
     assert log(sealing.seal_due) == []
@@ -104,9 +108,9 @@ def test_a_bypass_from_request_to_postmortem_writes_exactly_its_events(
         "postmortem.opened",
     ]
     assert log(deploys.revert_due) == []
-    assert log(postmortems.open_due) == []
+    assert log(postmortem_opening.open_due) == []
     advance(30 * 24 * 60 * steps.MINUTE)
-    assert log(postmortems.remind_overdue) == ["postmortem.overdue"]
+    assert log(postmortem_reminders.remind_due) == ["postmortem.overdue"]
 
 
 def test_the_other_ends_of_a_request_write_exactly_their_events(

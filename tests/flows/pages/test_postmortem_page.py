@@ -147,7 +147,7 @@ def test_publishing_says_everything_that_is_missing_and_keeps_the_text(writer, p
     shown = text(answer)
     assert "There is a problem" in shown
     assert "Why a bypass was needed" in shown
-    assert "Add an action item, or say why none is needed." in shown
+    assert "Add at least one action item, or say why there is none." in shown
     assert "Only this." in shown
     assert f'name="revision" value="{stored().revision}"' in shown
     assert stored().state == "open"

@@ -13,6 +13,8 @@ from breakglass.services import (
     gates,
     grants,
     policies,
+    postmortem_opening,
+    postmortem_reminders,
     postmortems,
     roles,
     sealing,
@@ -201,7 +203,7 @@ def test_writing_a_postmortem_takes_the_grant_before_it(
 ):
     """As a close does: it holds the grant, appends, and opens the post-mortem."""
     later(15 * steps.MINUTE)
-    postmortems.open_due()  # and the grant's own sweep has not come round yet
+    postmortem_opening.open_due()  # and the grant's own sweep has not come round yet
     later(60 * 24 * 60 * steps.MINUTE)
     named = {
         "tenant": acme,
@@ -213,7 +215,7 @@ def test_writing_a_postmortem_takes_the_grant_before_it(
             **named, body="x", action_items=[], no_action_reason="", revision=0
         ),
         "publish": lambda: postmortems.publish(**named),
-        "overdue": postmortems.remind_overdue,
+        "overdue": postmortem_reminders.remind_due,
     }
     with held(lambda: access.lock_grant(pk=active_grant.pk)):
         other = Meanwhile(calls[verb])

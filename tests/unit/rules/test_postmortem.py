@@ -6,10 +6,14 @@ import pytest
 
 from breakglass.rules.postmortem import (
     ActionItemView,
+    business_days_between,
     due_at,
-    missing_parts,
+    in_words,
+    is_soon,
     prefill,
+    reminders_due,
 )
+from breakglass.rules.postmortem import missing as missing_of
 from tests.unit.rules.make import NOON
 
 DAY = timedelta(days=1)  # NOON is a Friday
@@ -48,13 +52,15 @@ def test_the_weekday_is_the_one_in_utc():
 DONE = [ActionItemView(text="Add an alarm", done=False)]
 
 
-def missing(body, items=DONE, reason="", headings=("Impact", "Root cause")):
-    return missing_parts(
+def missing(body, items=DONE, reason="", headings=("Impact", "Root cause"), gate="no"):
+    found = missing_of(
         body=body,
         action_items=items,
         no_action_reason=reason,
         required_headings=headings,
+        gate_blamed=gate,
     )
+    return tuple(in_words(part) for part in found)
 
 
 GOOD = "## Impact\n\nTwo hours of errors.\n\n## Root cause\nA full disk.\n"
@@ -137,7 +143,7 @@ def test_a_heading_that_stands_twice_needs_text_once():
 
 
 def test_an_action_item_or_a_reason_is_needed():
-    words = ("Add an action item, or say why none is needed.",)
+    words = ("Add at least one action item, or say why there is none.",)
     assert missing(GOOD, items=[]) == words
     assert missing(GOOD, items=[], reason="  ") == words
     assert missing(GOOD, items=[ActionItemView(text=" ", done=True)]) == words
@@ -165,3 +171,44 @@ def test_anything_else_with_a_dollar_stays(template):
 def test_a_value_is_never_expanded_again():
     values = {"a": "${b} ${a} $$ \\1", "b": "secret"}
     assert prefill(template="${a}", values=values) == values["a"]
+
+
+def test_somebody_has_to_say_whether_the_gate_was_at_fault():
+    assert missing(GOOD, gate="") == ("Say whether the gate was at fault.",)
+    assert missing(GOOD, gate="unknown") == ()
+
+
+def test_a_template_without_required_headings_asks_for_none():
+    assert missing("", headings=("",)) == ()
+
+
+def test_a_missing_summary_is_asked_for_by_name():
+    assert missing("## Summary\n", headings=("Summary",)) == ("Write a summary.",)
+
+
+@pytest.mark.parametrize(
+    ("after", "days"),
+    [
+        (timedelta(0), 0),
+        (3 * DAY - timedelta(seconds=1), 0),  # from Friday noon to Monday noon
+        (3 * DAY, 1),
+        (4 * DAY, 2),
+        (7 * DAY, 5),
+        (-DAY, 0),
+    ],
+)
+def test_days_between_are_counted_as_the_deadline_counts_them(after, days):
+    assert business_days_between(start=NOON, end=NOON + after) == days
+
+
+def test_the_day_before_is_told_unless_it_opened_within_it():
+    due = NOON + 3 * DAY
+    assert not is_soon(opens_at=NOON, due_at=due, now=due - DAY - timedelta(seconds=1))
+    assert is_soon(opens_at=NOON, due_at=due, now=due - DAY)
+    assert not is_soon(opens_at=NOON, due_at=due, now=due)
+    assert not is_soon(opens_at=due - DAY, due_at=due, now=due - DAY)
+
+
+def test_one_more_reminder_is_earned_each_whole_day():
+    earned = [reminders_due(due_at=NOON, now=NOON + n * DAY / 2) for n in range(-2, 5)]
+    assert earned == [0, 0, 0, 0, 1, 1, 2]
