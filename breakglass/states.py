@@ -125,6 +125,14 @@ class ExportState(TextChoices):
     FAILED = "failed", "Failed"
 
 
+class ExportFormat(TextChoices):
+    """What an export is a file of."""
+
+    ARCHIVE = "archive", "Evidence archive"
+    LINES = "jsonl", "JSON Lines with signatures"
+    TABLE = "csv", "Table for spreadsheets"
+
+
 class DeliveryState(TextChoices):
     """How far an outbox message or a notification has come."""
 

@@ -87,6 +87,11 @@ record_pages: list[URLPattern] = [
     ),
     path(f"{_TENANT}/audit/export", exports.index, name="audit-export"),
     path(
+        f"{_TENANT}/audit/export/estimate",
+        exports.estimate,
+        name="audit-export-estimate",
+    ),
+    path(
         f"{_TENANT}/audit/export/<uuid:export_id>",
         exports.download,
         name="audit-export-file",

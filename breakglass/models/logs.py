@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from breakglass.models.people import User
 from breakglass.models.tenants import Tenant
-from breakglass.states import ExportState
+from breakglass.states import ExportFormat, ExportState
 
 
 class LogStanding(models.Model):
@@ -111,6 +111,12 @@ class Export(models.Model):
     )
     reason = models.TextField()
     scope = models.JSONField(help_text="kind: log, bypass or filter, and its terms")
+    format = models.CharField(
+        max_length=10,
+        choices=ExportFormat.choices,
+        default=ExportFormat.ARCHIVE,
+        db_default=ExportFormat.ARCHIVE,
+    )
     size = models.BigIntegerField(help_text="of the log when it was asked for")
     state = models.CharField(
         max_length=10, choices=ExportState.choices, default=ExportState.WAITING
@@ -130,6 +136,10 @@ class Export(models.Model):
         constraints = (
             models.CheckConstraint(
                 condition=Q(state__in=ExportState.values), name="export_state_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(format__in=ExportFormat.values),
+                name="export_format_is_known",
             ),
             models.CheckConstraint(
                 condition=Q(reason__length__gt=0), name="export_has_a_reason"

@@ -13,13 +13,14 @@ from django.db.models import Q
 
 from breakglass import clock
 from breakglass.actors import Actor
-from breakglass.audit import events, export, ledger
+from breakglass.audit import events, export, export_plain, export_scope, ledger
+from breakglass.audit.chain import Fact
 from breakglass.audit.narrowing import Filters
-from breakglass.errors import BreakglassError, NotPermitted
+from breakglass.errors import BreakglassError, InvalidInput, NotPermitted
 from breakglass.models import AuditEntry, Checkpoint, Export, Tenant, User
 from breakglass.queries import access
 from breakglass.rules.identifiers import check_text
-from breakglass.states import ExportState
+from breakglass.states import ExportFormat, ExportState
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,13 @@ KEPT_FOR: Final = timedelta(days=7)
 WAIT_FOR_SEAL: Final = timedelta(minutes=2)
 # Longer than the task may run: whoever had it is gone.
 TAKEN_FOR: Final = timedelta(minutes=35)
+
+ANY_SIZE: Final = 2**63 - 1
+SUFFIXES: Final = {
+    ExportFormat.ARCHIVE: "zip",
+    ExportFormat.LINES: "jsonl",
+    ExportFormat.TABLE: "csv",
+}
 
 WHOLE_LOG: Final[dict[str, Any]] = {"kind": "log"}
 
@@ -44,12 +52,20 @@ def filtered(filters: Filters) -> dict[str, Any]:
     return {"kind": "filter", **terms} if terms else WHOLE_LOG
 
 
-def ask(*, tenant: Tenant, person: User, scope: dict[str, Any], reason: str) -> Export:
+def ask(
+    *,
+    tenant: Tenant,
+    person: User,
+    scope: dict[str, Any],
+    reason: str,
+    kind: ExportFormat = ExportFormat.ARCHIVE,
+) -> Export:
     """
     Puts an export on record and in the queue; asking twice makes two.
 
     Open to holders of `export_evidence`. Raises NotPermitted, NotFound for a bypass
-    that the tenant does not have, InvalidInput without a reason.
+    that the tenant does not have, InvalidInput without a reason, or for a filter that
+    nothing meets.
     """
     if not access.may(user=person, permission="export_evidence", on=tenant):
         msg = (
@@ -62,6 +78,7 @@ def ask(*, tenant: Tenant, person: User, scope: dict[str, Any], reason: str) -> 
         reason=reason,
         actor=person.as_actor(),
         person=person,
+        kind=kind,
     )
 
 
@@ -73,33 +90,44 @@ def order(
     reason: str,
     actor: Actor,
     person: User | None = None,
+    kind: ExportFormat = ExportFormat.ARCHIVE,
 ) -> Export:
     """As `ask`, for an operator at the shell: the machine is theirs already."""
     why = check_text(reason, field="reason", minimum=1, maximum=REASON_MAXIMUM)
     if scope["kind"] == "bypass":
         access.request_for(tenant=tenant, bypass_id=scope["bypass_id"])
+    if scope["kind"] == "filter":
+        _require_something(tenant, scope)
     size, head = ledger.lock(tenant=tenant)
     made = Export.objects.create(
         tenant=tenant,
         requested_by=person,
         reason=why,
         scope=scope,
+        format=kind,
         size=size + 1,
         created_at=clock.db_now(),
     )
+    facts: dict[str, Fact] = {
+        "export": str(made.public_id),
+        "scope": scope,
+        "reason": why,
+        "size": size,
+        "head": head.hex(),
+    }
+    if kind != ExportFormat.ARCHIVE:
+        facts["format"] = str(kind)
     ledger.append(
-        tenant=tenant,
-        event=events.EVIDENCE_EXPORTED,
-        actor=actor,
-        facts={
-            "export": str(made.public_id),
-            "scope": scope,
-            "reason": why,
-            "size": size,
-            "head": head.hex(),
-        },
+        tenant=tenant, event=events.EVIDENCE_EXPORTED, actor=actor, facts=facts
     )
     return made
+
+
+def _require_something(tenant: Tenant, scope: dict[str, Any]) -> None:
+    found = export_scope.matching(tenant=tenant, scope=scope, size=ANY_SIZE)
+    if not found.exists():
+        msg = "no entry meets this filter: there is nothing to export"
+        raise InvalidInput(msg, field="scope")
 
 
 def make_due() -> int:
@@ -154,7 +182,11 @@ def _claim() -> Export | None:
         .select_related("tenant", "requested_by")[:20]
     )
     for made in waiting:
-        if _is_covered(made) or made.created_at + WAIT_FOR_SEAL <= now:
+        if (
+            made.format != ExportFormat.ARCHIVE
+            or _is_covered(made)
+            or made.created_at + WAIT_FOR_SEAL <= now
+        ):
             made.state, made.started_at = ExportState.RUNNING, now
             made.save(update_fields=["state", "started_at"])
             return made
@@ -179,7 +211,7 @@ def _make(made: Export) -> None:
     """Writes beside its place and moves it there: a half made one has no name."""
     folder = Path(settings.EXPORT_DIR)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    name = f"{made.public_id}.zip"
+    name = f"{made.public_id}.{SUFFIXES[ExportFormat(made.format)]}"
     descriptor, partial = tempfile.mkstemp(prefix=f"{made.public_id}-", dir=folder)
     try:
         with os.fdopen(descriptor, "w+b") as file:
@@ -191,6 +223,24 @@ def _make(made: Export) -> None:
 
 
 def _write(made: Export, file: Any) -> bytes:
+    if made.format == ExportFormat.ARCHIVE:
+        _write_archive(made, file)
+    else:
+        is_table = made.format == ExportFormat.TABLE
+        write = export_plain.write_table if is_table else export_plain.write_lines
+        write(
+            tenant=made.tenant,
+            scope=made.scope,
+            size=made.size,
+            out=file,
+            told=lambda done, total: _progress(made, done, total),
+        )
+    file.flush()
+    os.fsync(file.fileno())
+    return export.digest_of(file)
+
+
+def _write_archive(made: Export, file: Any) -> None:
     own = AuditEntry.objects.get(tenant=made.tenant, seq=made.size)
     export.write(
         order=export.Order(
@@ -205,9 +255,6 @@ def _write(made: Export, file: Any) -> bytes:
         out=file,
         progress=lambda done, total: _progress(made, done, total),
     )
-    file.flush()
-    os.fsync(file.fileno())
-    return export.digest_of(file)
 
 
 def _progress(made: Export, done: int, total: int) -> None:

@@ -1,31 +1,45 @@
-"""What to take home, and why."""
+"""What to take home, as what, and why."""
 
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.http import QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from breakglass.models import Tenant
+from breakglass.states import ExportFormat
 from portal.forms.audit import NAMES, AuditFilterSet
 
 WHOLE, FILTER, BYPASS = "log", "filter", "bypass"
+FORMATS: Final = (
+    (
+        ExportFormat.ARCHIVE.value,
+        gettext_lazy("Evidence archive: a ZIP that anybody can verify without us"),
+    ),
+    (
+        ExportFormat.LINES.value,
+        gettext_lazy("JSON Lines: an entry a line, with its signature"),
+    ),
+    (ExportFormat.TABLE.value, gettext_lazy("CSV: a table for spreadsheets")),
+)
 
 
 class ExportForm(forms.Form):
-    """The whole log, what a filter shows, or one bypass; and a reason."""
+    """The whole log, what a filter shows, or one bypass; a format; and a reason."""
 
     scope = forms.ChoiceField(
-        label="What to take",
+        label=gettext_lazy("What to take"),
         choices=(
-            (WHOLE, "The whole log"),
-            (FILTER, "What the filter shows, and what is needed to judge it"),
-            (BYPASS, "One bypass, and what is needed to judge it"),
+            (WHOLE, gettext_lazy("The whole log")),
+            (FILTER, gettext_lazy("What the filter shows")),
+            (BYPASS, gettext_lazy("One bypass")),
         ),
         widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
-        error_messages={"required": "Choose what to take"},
+        error_messages={"required": gettext_lazy("Choose what to take")},
     )
     bypass_id = forms.CharField(
-        label="Which bypass",
+        label=gettext_lazy("Which bypass"),
         required=False,
         max_length=9,
         widget=forms.TextInput(
@@ -36,14 +50,21 @@ class ExportForm(forms.Form):
             }
         ),
     )
+    format = forms.ChoiceField(
+        label=gettext_lazy("Format"),
+        choices=FORMATS,
+        required=False,
+        initial=ExportFormat.ARCHIVE.value,
+        widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
+    )
     reason = forms.CharField(
-        label="Why do you take it?",
-        help_text="One sentence. It stays in the log, with your name.",
+        label=gettext_lazy("Why do you take it?"),
+        help_text=gettext_lazy("One sentence. It stays in the log, with your name."),
         max_length=500,
         widget=forms.Textarea(attrs={"class": "form-control", "rows": 2}),
-        error_messages={"required": "Say why you take it"},
+        error_messages={"required": gettext_lazy("Say why you take it")},
     )
-    filters = forms.CharField(required=False, max_length=1000, widget=forms.HiddenInput)
+    filters = forms.CharField(required=False, max_length=2000, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, tenant: Tenant, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -63,13 +84,25 @@ class ExportForm(forms.Form):
             chosen = {"scope": FILTER, "filters": wanted.address()}
         else:
             chosen = {"scope": WHOLE}
-        return cls(initial=chosen, tenant=tenant)
+        initial = {**chosen, "format": ExportFormat.ARCHIVE.value}
+        return cls(initial=initial, tenant=tenant)
 
     def filter_form(self) -> AuditFilterSet:
         """Returns the audit browser's filter that the form carries, as it was sent."""
         raw = self.data.get("filters") if self.is_bound else self.initial.get("filters")
-        query = QueryDict(str(raw or "").lstrip("?")[:1000])
+        query = QueryDict(str(raw or "").lstrip("?")[:2000])
         return AuditFilterSet(query, tenant=self.tenant)
+
+    def chosen(self, name: str) -> str:
+        """Returns what is filled in, valid or not: an estimate is made while typing."""
+        held = self.data if self.is_bound else self.initial
+        return str(held.get(name) or "")
+
+    def kind(self) -> ExportFormat:
+        """Returns the chosen format; the archive where none was."""
+        chosen = self.chosen("format")
+        known = chosen in ExportFormat.values
+        return ExportFormat(chosen) if known else ExportFormat.ARCHIVE
 
     def clean_bypass_id(self) -> str:
         """People type IDs in small letters; the log holds capitals."""
@@ -79,7 +112,7 @@ class ExportForm(forms.Form):
         """One bypass has to be named, and a filter has to be one."""
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("scope") == BYPASS and not cleaned.get("bypass_id"):
-            self.add_error("bypass_id", "Enter the bypass, like BG-7Q4MZK")
+            self.add_error("bypass_id", _("Enter the bypass, like BG-7Q4MZK"))
         if cleaned.get("scope") == FILTER and not self.filter_form().is_valid():
-            self.add_error("scope", "This filter does not parse: set it again")
+            self.add_error("scope", _("This filter does not parse: set it again"))
         return cleaned

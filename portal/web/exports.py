@@ -1,26 +1,32 @@
-"""Evidence archives: ask for one, watch it being made, take it home."""
+"""Exports: ask for one, see how big it gets, watch it being made, take it home."""
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import FileResponse, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from breakglass import clock
 from breakglass.errors import NotFound, NotPermitted, PolicyViolation
 from breakglass.models import Export, Tenant
 from breakglass.queries import access
-from breakglass.queries import audit as log
 from breakglass.queries import exports as queries
 from breakglass.services import exports
-from breakglass.states import ExportState
+from breakglass.states import ExportFormat, ExportState
 from portal.forms.exports import BYPASS, FILTER, ExportForm
 from portal.http import tenancy
-from portal.http.htmx import PageRequest, go, render_live, render_page
+from portal.http.htmx import PageRequest, go, render_live, render_page, wants_fragment
 
-_MOVING = (ExportState.WAITING, ExportState.RUNNING)
+_MOVING: Final = (ExportState.WAITING, ExportState.RUNNING)
+_TYPES: Final = {
+    ExportFormat.ARCHIVE: "application/zip",
+    ExportFormat.LINES: "application/jsonl; charset=utf-8",
+    ExportFormat.TABLE: "text/csv; charset=utf-8",
+}
 
 
 @login_required
@@ -29,28 +35,39 @@ def index(request: PageRequest, tenant_slug: str) -> HttpResponse:
     """What was taken so far, and the form to ask for more; a POST asks."""
     tenant = _exporting(request, tenant_slug)
     if request.method != "POST":
-        return _page(
-            request, tenant, ExportForm.from_address(request.GET, tenant=tenant)
-        )
+        form = ExportForm.from_address(request.GET, tenant=tenant)
+        return _page(request, tenant, form)
     form = ExportForm(request.POST, tenant=tenant)
     if form.is_valid() and _asked(request, tenant, form):
-        messages.success(request, "The archive is being made. It is in the log.")
+        messages.success(request, _("The export is being made. It is in the log."))
         return go(request, "audit-export", tenant.slug)
     return _page(request, tenant, form)
 
 
 @login_required
 @require_GET
+def estimate(request: PageRequest, tenant_slug: str) -> HttpResponse:
+    """How much the form as it is filled in would take, while it is filled in."""
+    tenant = _exporting(request, tenant_slug)
+    if not wants_fragment(request):
+        return redirect("audit-export", tenant.slug)
+    form = ExportForm(request.GET, tenant=tenant)
+    context = {"tenant": tenant, "estimate": _estimate(tenant, form)}
+    return render_page(request, "audit/parts/estimate.html", context)
+
+
+@login_required
+@require_GET
 def download(request: PageRequest, tenant_slug: str, export_id: UUID) -> FileResponse:
-    """The archive itself; that it was taken is on record since it was asked for."""
+    """The file itself; that it was taken is on record since it was asked for."""
     tenant = _exporting(request, tenant_slug)
     made = queries.one(tenant=tenant, public_id=export_id)
     path = exports.path_of(made)
     if path is None:
-        msg = "this archive is not there to download: ask for it again"
+        msg = _("this export is not there to download: ask for it again")
         raise NotFound(msg)
     response = FileResponse(path.open("rb"), as_attachment=True, filename=_name(made))
-    response.headers["Content-Type"] = "application/zip"
+    response.headers["Content-Type"] = _TYPES[ExportFormat(made.format)]
     response.headers["Cache-Control"] = "private, no-store"
     return response
 
@@ -58,9 +75,9 @@ def download(request: PageRequest, tenant_slug: str, export_id: UUID) -> FileRes
 def _exporting(request: PageRequest, slug: str) -> Tenant:
     tenant = tenancy.of_request(request, slug)
     if not access.may(user=request.user, permission="export_evidence", on=tenant):
-        msg = (
-            f"evidence of {tenant.slug} is for its auditors to take: ask for that role"
-        )
+        msg = _(
+            "evidence of %(tenant)s is for its auditors to take: ask for that role"
+        ) % {"tenant": tenant.slug}
         raise NotPermitted(msg)
     return tenant
 
@@ -71,8 +88,9 @@ def _asked(request: PageRequest, tenant: Tenant, form: ExportForm) -> bool:
         exports.ask(
             tenant=tenant,
             person=request.user,
-            scope=_scope(form),
+            scope=_scope(form) or exports.WHOLE_LOG,
             reason=form.cleaned_data["reason"],
+            kind=form.kind(),
         )
     except PolicyViolation as error:
         form.add_error(error.field if error.field in form.fields else None, str(error))
@@ -81,27 +99,36 @@ def _asked(request: PageRequest, tenant: Tenant, form: ExportForm) -> bool:
     return form.is_valid()
 
 
-def _scope(form: ExportForm) -> dict[str, Any]:
-    chosen = form.cleaned_data["scope"]
+def _scope(form: ExportForm) -> dict[str, Any] | None:
+    """Returns what the form asks for, or None while that is not filled in."""
+    chosen = form.chosen("scope")
     if chosen == BYPASS:
-        return exports.one_bypass(form.cleaned_data["bypass_id"])
+        name = form.chosen("bypass_id").strip().upper()
+        return exports.one_bypass(name) if name else None
     if chosen == FILTER:
         filters = form.filter_form()
-        filters.is_valid()
-        return exports.filtered(filters.chosen())
+        return exports.filtered(filters.chosen()) if filters.is_valid() else None
     return exports.WHOLE_LOG
+
+
+def _estimate(tenant: Tenant, form: ExportForm) -> queries.Estimate | None:
+    scope = _scope(form)
+    if scope is None:
+        return None
+    return queries.estimate(tenant=tenant, scope=scope, kind=form.kind())
 
 
 def _page(request: PageRequest, tenant: Tenant, form: ExportForm) -> HttpResponse:
     rows = queries.recent(tenant=tenant)
-    head = log.head(tenant=tenant)
+    is_poll = wants_fragment(request)  # of the list: the form is not part of it
     context = {
         "tenant": tenant,
         "form": form,
         "chips": form.filter_form().chips(),
-        "size": head.seq if head else 0,
+        "estimate": None if is_poll else _estimate(tenant, form),
         "rows": rows,
         "ready": {made.pk for made in rows if exports.path_of(made) is not None},
+        "kept_for": exports.KEPT_FOR,
         "is_moving": any(made.state in _MOVING for made in rows),
         "now": clock.db_now(),
     }
@@ -115,4 +142,7 @@ def _page(request: PageRequest, tenant: Tenant, form: ExportForm) -> HttpRespons
 
 def _name(made: Export) -> str:
     what = made.scope.get("bypass_id") or f"{made.created_at:%Y%m%d}"
-    return f"evidence-{made.tenant.slug}-{what}.zip"
+    if made.format == ExportFormat.ARCHIVE:
+        return f"evidence-{made.tenant.slug}-{what}.zip"
+    suffix = exports.SUFFIXES[ExportFormat(made.format)]
+    return f"audit-{made.tenant.slug}-{what}.{suffix}"

@@ -50,7 +50,7 @@ def test_an_archive_is_asked_for_made_and_taken_home(auditor):
     answer = asked(auditor)
     assert (answer.status_code, answer.headers["Location"]) == (302, PAGE)
     page = text(auditor.get(PAGE))
-    assert "The archive is being made" in page
+    assert "The export is being made" in page
     assert "Waiting" in page
     assert "bg:tick" in page
     export = made()
