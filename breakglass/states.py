@@ -86,6 +86,16 @@ class IntentState(TextChoices):
     LAPSED = "lapsed", "Lapsed"
 
 
+class GateKind(TextChoices):
+    """What asks: it settles which snippet a gate's page offers."""
+
+    GITHUB_ACTIONS = "github_actions", "GitHub Actions"
+    GITLAB_CI = "gitlab_ci", "GitLab CI"
+    JENKINS = "jenkins", "Jenkins"
+    ARGO_CD = "argo_cd", "Argo CD"
+    SHELL = "shell", "Shell or anything else"
+
+
 class ProofMethod(TextChoices):
     """How a person proved, for one decision, who they are."""
 

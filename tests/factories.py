@@ -8,6 +8,7 @@ from breakglass.actors import OPERATOR
 from breakglass.models import RoleGroup, Tenant
 from breakglass.rules.evidence import Proof
 from breakglass.services import approvals
+from breakglass.services import gate_tokens as token_services
 from breakglass.services import gates as gate_services
 from breakglass.services import people as people_services
 from breakglass.services import requests as request_services
@@ -94,7 +95,7 @@ def gate(tenant, slug, *, environment="", data_class=""):
 
 def token(gate):
     """Issues a token of the gate."""
-    return gate_services.issue_token(gate=gate, actor=OPERATOR)
+    return token_services.issue(gate=gate, actor=OPERATOR)
 
 
 def wish(gate, **fields):

@@ -10,7 +10,7 @@ from breakglass.models.findings import (
     HealthSummary,
     HealthTerms,
 )
-from breakglass.models.gates import Gate, GateToken
+from breakglass.models.gates import Gate, GateContact, GateSetup, GateToken
 from breakglass.models.grants import Countersignature, Grant
 from breakglass.models.logs import Export, LogStanding, Reanchor
 from breakglass.models.notifications import Channel, Notification
@@ -47,7 +47,9 @@ __all__ = [
     "Export",
     "Finding",
     "Gate",
+    "GateContact",
     "GateDay",
+    "GateSetup",
     "GateToken",
     "Grant",
     "HealthSummary",

@@ -1,21 +1,44 @@
-"""Gates and the tokens with which they ask."""
+"""Gates, the tokens with which they ask, and their last calls."""
+
+import uuid
 
 from django.db import models
+from django.db.models import Q
 
 from breakglass.actors import Actor, ActorKind
+from breakglass.models.people import RoleGroup, User
 from breakglass.models.tenants import Tenant
+from breakglass.states import GateKind
 
 
 class Gate(models.Model):
-    """A row is one control that asks us for decisions."""
+    """
+    A row is one control that asks us for decisions.
+
+    It is in use while `is_active`. Before it was ever turned on it is being set up:
+    its tokens are known, and every answer is enforce. Switched off later, it is paused.
+    """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="gates")
     slug = models.CharField(max_length=200)
     name = models.CharField(max_length=100)
     environment = models.CharField(max_length=100, blank=True)
     data_class = models.CharField(max_length=100, blank=True)
+    kind = models.CharField(
+        max_length=20,
+        choices=GateKind,
+        default=GateKind.SHELL,
+        db_default=GateKind.SHELL.value,
+    )
+    service = models.CharField(max_length=200, blank=True, default="", db_default="")
+    owner = models.ForeignKey(
+        RoleGroup, on_delete=models.PROTECT, null=True, blank=True, related_name="gates"
+    )
     is_active = models.BooleanField(default=True)
+    turned_on_at = models.DateTimeField(null=True, blank=True)
+    retired_at = models.DateTimeField(null=True, blank=True)
     last_seen_at = models.DateTimeField(null=True, blank=True)
+    tested_at = models.DateTimeField(null=True, blank=True)
     config_digest = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField()
 
@@ -37,10 +60,25 @@ class Gate(models.Model):
                 ),
                 name="gate_slug_is_an_identifier",
             ),
+            models.CheckConstraint(
+                condition=Q(is_active=False) | Q(retired_at__isnull=True),
+                name="gate_retired_is_not_in_use",
+            ),
         )
 
     def __str__(self) -> str:
         return self.slug
+
+    @property
+    def in_setup(self) -> bool:
+        """Whether it was never turned on."""
+        never = self.turned_on_at is None and self.retired_at is None
+        return never and not self.is_active
+
+    @property
+    def is_retired(self) -> bool:
+        """Whether it is gone for good."""
+        return self.retired_at is not None
 
     def as_actor(self) -> Actor:
         """Returns this gate as the ledger names it."""
@@ -55,6 +93,7 @@ class GateToken(models.Model):
     token_hash = models.BinaryField(max_length=32, unique=True)
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=250)
+    expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -63,3 +102,61 @@ class GateToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.prefix}…"
+
+
+class GateContact(models.Model):
+    """
+    A row is a run of calls alike of one gate; only the last few are kept.
+
+    For people who set up or mend a gate. No evidence: that is in the ledger.
+    """
+
+    gate = models.ForeignKey(Gate, on_delete=models.CASCADE, related_name="contacts")
+    call = models.CharField(max_length=20)
+    outcome = models.CharField(max_length=60)
+    is_accepted = models.BooleanField()
+    token = models.CharField(max_length=20, blank=True)
+    address = models.CharField(max_length=60, blank=True)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("gate", "-last_at", "-pk")
+        default_permissions = ()
+        indexes = (
+            models.Index(fields=("gate", "-last_at"), name="gatecontact_last_of_gate"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.call}: {self.outcome}"
+
+
+class GateSetup(models.Model):
+    """A row is a new gate's answers so far: it can be left, and continued later."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    author = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=20, choices=GateKind)
+    slug = models.CharField(max_length=200, blank=True)
+    service = models.CharField(max_length=200, blank=True)
+    environment = models.CharField(max_length=100, blank=True)
+    data_class = models.CharField(max_length=100, blank=True)
+    owner = models.ForeignKey(
+        RoleGroup, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    gate = models.OneToOneField(
+        Gate, on_delete=models.PROTECT, null=True, blank=True, related_name="setup"
+    )
+    created_at = models.DateTimeField()
+    connected_at = models.DateTimeField(null=True, blank=True)
+    waits_since = models.DateTimeField(null=True, blank=True)
+    test_skipped = models.BooleanField(default=False)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("tenant", "-created_at")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.slug or str(self.public_id)

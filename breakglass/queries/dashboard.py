@@ -2,21 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from breakglass.models import BypassRequest, Gate, Grant, PostMortem, Tenant, User
-from breakglass.queries import access, grants, inbox, postmortems
+from breakglass.queries import access, gates, grants, inbox, postmortems
 from breakglass.queries.inbox import InboxRow
 from breakglass.states import RequestState
 
-SILENT_AFTER: Final = timedelta(minutes=15)
 SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class GateHealth:
-    """How a gate fares: healthy, silent, never (no contact yet), or bypassed."""
+    """How a gate in use fares: a state of `queries.gates.GateRow`."""
 
     gate: Gate
     state: str
@@ -57,21 +56,10 @@ def overview(*, user: User, tenants: Sequence[Tenant], now: datetime) -> Overvie
 
 def gate_health(*, user: User, tenant: Tenant, now: datetime) -> list[GateHealth]:
     """Returns the state of each gate of the tenant that the person may see."""
-    open_gates = {grant.gate_id for grant in grants.in_force_of(tenants=[tenant])}
+    visible = access.gates_visible(user=user, tenant=tenant)
+    in_use = [gate for gate in visible if gate.is_active]
+    states = gates.states_of(gates=in_use, tenant=tenant, now=now)
     return [
-        GateHealth(
-            gate=gate,
-            state=_state(gate=gate, bypassed=gate.pk in open_gates, now=now),
-            seen_at=gate.last_seen_at,
-        )
-        for gate in access.gates_visible(user=user, tenant=tenant)
-        if gate.is_active
+        GateHealth(gate=gate, state=states[gate.pk], seen_at=gate.last_seen_at)
+        for gate in in_use
     ]
-
-
-def _state(*, gate: Gate, bypassed: bool, now: datetime) -> str:
-    if bypassed:
-        return "bypassed"
-    if gate.last_seen_at is None:
-        return "never"
-    return "healthy" if now - gate.last_seen_at < SILENT_AFTER else "silent"

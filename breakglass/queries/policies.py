@@ -6,7 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import (
+    Exists,
+    OuterRef,
+    Q,
+    QuerySet,
+    prefetch_related_objects,
+)
 from django.db.models.functions import JSONObject
 
 from breakglass.models import BypassRequest, Policy, Requirement, Tenant, Tier
@@ -59,7 +65,9 @@ def draft(*, tenant: Tenant) -> Policy | None:
 
 def as_rules(*, policy: Policy) -> rules.Policy:
     """Returns the version as the rules see it, strictest tier first."""
-    ordered = policy.tiers.prefetch_related("requirements__group").order_by("position")
+    rows = list(policy.tiers.all())  # those that `current` loaded, if it did
+    prefetch_related_objects(rows, "requirements__group")
+    ordered = sorted(rows, key=lambda tier: tier.position)
     return rules.Policy(
         version=policy.version or 0,
         tiers=tuple(tier_rules(tier=tier) for tier in ordered),
@@ -68,7 +76,8 @@ def as_rules(*, policy: Policy) -> rules.Policy:
 
 def tier_rules(*, tier: Tier) -> rules.Tier:
     """Returns one tier as the rules see it; groups by their slugs."""
-    rows = tier.requirements.select_related("group").order_by("pk")
+    prefetch_related_objects([tier], "requirements__group")  # once a tier
+    rows = sorted(tier.requirements.all(), key=lambda row: row.pk)
     return _rules(
         tier=tier,
         requirements=[rules.Requirement(row.group.slug, row.count) for row in rows],

@@ -41,8 +41,12 @@ def decide(
 
     A `bypass` is durable (deploy and ledger entry committed) when this returns, and
     was judged by the database's clock after the grant's lock and again after the
-    commit. `enforce` writes nothing, unless a known deploy has to be reverted.
+    commit. `enforce` writes nothing, unless a known deploy has to be reverted. A gate
+    that was not turned on yet is always told to enforce.
     """
+    if gate.in_setup:
+        not_yet = rules.Decision(rules.Verdict.ENFORCE, rules.Reason.NO_GRANT)
+        return _answer(gate=gate, decision=not_yet, deploy=None, now=clock.db_now())
     deploy = grant_queries.known_deploy(gate=gate, deploy_id=question.deploy_id)
     open_ones = grant_queries.candidates(gate=gate, service=question.scope.service)
     decision, now = _judge(question=question, deploy=deploy, grants=open_ones)

@@ -1,8 +1,6 @@
-"""Gates and their tokens: register, change, issue, revoke, heartbeat."""
+"""Gates: register, change, turn on, retire, and their heartbeat."""
 
-import secrets
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Final
 
 from django.db import IntegrityError, transaction
@@ -10,16 +8,17 @@ from django.db import IntegrityError, transaction
 from breakglass import clock
 from breakglass.actors import Actor
 from breakglass.audit import events, ledger
-from breakglass.errors import Conflict, InvalidInput, NotFound
-from breakglass.models import AuditEntry, Gate, GateToken, Tenant
+from breakglass.errors import Conflict, InvalidInput
+from breakglass.models import AuditEntry, Gate, RoleGroup, Tenant
 from breakglass.queries import access
 from breakglass.rules.identifiers import check_identifier, check_text
-from breakglass.services import roles
+from breakglass.services import gate_tokens, roles
+from breakglass.states import GateKind, GrantState, RequestState
 
-TOKEN_PREFIX: Final = "bg_live_"  # noqa: S105 - what secret scanners look for
 LABEL_MAX: Final = 100
+REASON_MAX: Final = 300
+RESERVED: Final = frozenset({"new"})  # an address of the portal below /gates/
 CONFIG_CHANGE_EVERY: Final = timedelta(minutes=1)
-_PREFIX_SHOWN: Final = len(TOKEN_PREFIX) + 4
 
 
 @transaction.atomic
@@ -31,21 +30,29 @@ def register(
     environment: str,
     data_class: str,
     actor: Actor,
+    in_setup: bool = False,
 ) -> Gate:
     """
     Adds a gate; the tenant's roles get their rights on it.
 
-    Raises InvalidInput for a malformed slug, Conflict when the tenant has it already.
+    While it is being set up its tokens are known, and it is told to enforce. Raises
+    InvalidInput for a malformed slug, Conflict when the tenant has it already.
     """
+    if slug in RESERVED:
+        msg = f"{slug} is an address of the portal: choose another name"
+        raise InvalidInput(msg, field="slug")
+    now = clock.db_now()
     try:
         with transaction.atomic():
             gate = Gate.objects.create(
                 tenant=tenant,
                 slug=check_identifier(slug, field="slug", slash=False),
                 name=check_text(name, field="name", minimum=1, maximum=100),
-                environment=_label(environment, field="environment"),
-                data_class=_label(data_class, field="data_class"),
-                created_at=clock.db_now(),
+                environment=label(environment, field="environment"),
+                data_class=label(data_class, field="data_class"),
+                is_active=not in_setup,
+                turned_on_at=None if in_setup else now,
+                created_at=now,
             )
     except IntegrityError as error:
         msg = f"{tenant.slug} has a gate named {slug[:40]} already, or the name is odd"
@@ -65,59 +72,105 @@ def change(
     data_class: str,
     is_active: bool,
 ) -> Gate:
-    """Edits a gate; a deactivated one is answered 401 from then on."""
+    """Edits a gate; one that is switched off is answered 401 from then on."""
     gate = access.lock_gate(pk=gate.pk)
+    _require_not_retired(gate)
     gate.name = check_text(name, field="name", minimum=1, maximum=100)
-    gate.environment = _label(environment, field="environment")
-    gate.data_class = _label(data_class, field="data_class")
+    gate.environment = label(environment, field="environment")
+    gate.data_class = label(data_class, field="data_class")
     gate.is_active = is_active
-    gate.save(update_fields=["name", "environment", "data_class", "is_active"])
+    if is_active and gate.turned_on_at is None:
+        gate.turned_on_at = clock.db_now()
+    gate.save(
+        update_fields=[
+            *("name", "environment", "data_class", "is_active", "turned_on_at"),
+        ]
+    )
     _record(gate=gate, event=events.GATE_CHANGED, actor=actor)
     return gate
 
 
 @transaction.atomic
-def issue_token(*, gate: Gate, actor: Actor) -> str:
-    """Returns a new token, 256 bits of it, for the only time: its hash is stored."""
-    token = TOKEN_PREFIX + secrets.token_urlsafe(32)
-    row = GateToken.objects.create(
-        gate=gate,
-        prefix=token[:_PREFIX_SHOWN],
-        token_hash=sha256(token.encode()).digest(),
-        created_at=clock.db_now(),
-        created_by=actor.name,
-    )
+def describe(
+    *, gate: Gate, kind: str, owner: RoleGroup | None, service: str, actor: Actor
+) -> Gate:
+    """
+    Says what asks at the gate, which group owns it, and which service it guards.
+
+    Decides nothing: the tiers do. Raises InvalidInput for an unknown kind, another
+    tenant's group or a malformed service; the same words again are not on record.
+    """
+    if kind not in GateKind.values:
+        msg = "there is no such kind of gate"
+        raise InvalidInput(msg, field="kind")
+    if owner is not None and owner.tenant_id != gate.tenant_id:
+        msg = "the owner is a group of another tenant"
+        raise InvalidInput(msg, field="owner")
+    gate = access.lock_gate(pk=gate.pk)
+    before = (gate.kind, gate.owner_id, gate.service)
+    gate.kind, gate.owner = kind, owner
+    gate.service = check_identifier(service, field="service") if service else ""
+    if before == (gate.kind, gate.owner_id, gate.service):
+        return gate
+    gate.save(update_fields=["kind", "owner", "service"])
+    facts = {"gate": gate.slug, "kind": str(gate.kind), "service": gate.service}
     ledger.append(
         tenant=gate.tenant,
-        event=events.TOKEN_ISSUED,
+        event=events.GATE_DESCRIBED,
         actor=actor,
-        facts={"gate": gate.slug, "token": row.prefix},
+        facts={**facts, "owner": owner.slug if owner else ""},
     )
-    return token
+    return gate
 
 
 @transaction.atomic
-def revoke_token(*, gate: Gate, token_id: int, actor: Actor) -> None:
-    """Ends a token at once; NotFound for another gate's, Conflict when it is over."""
-    token = (
-        GateToken.objects.select_for_update(no_key=True)
-        .filter(gate=gate, pk=token_id)
-        .first()
-    )
-    if token is None:
-        msg = "this gate has no such token"
-        raise NotFound(msg)
-    if token.revoked_at is not None:
-        msg = "this token is revoked already"
+def turn(*, gate: Gate, is_active: bool, actor: Actor) -> Gate:
+    """
+    Turns a gate on, pauses it, or resumes it.
+
+    A paused gate is answered 401, which means enforce, and nobody may ask for its
+    bypass. Raises Conflict when it is so already, or is retired.
+    """
+    gate = access.lock_gate(pk=gate.pk)
+    _require_not_retired(gate)
+    if gate.is_active == is_active:
+        msg = f"{gate.slug} is {'in use' if is_active else 'not in use'} already"
         raise Conflict(msg)
-    token.revoked_at = clock.db_now()
-    token.save(update_fields=["revoked_at"])
+    gate.is_active = is_active
+    if is_active and gate.turned_on_at is None:
+        gate.turned_on_at = clock.db_now()
+    gate.save(update_fields=["is_active", "turned_on_at"])
+    _record(gate=gate, event=events.GATE_CHANGED, actor=actor)
+    return gate
+
+
+@transaction.atomic
+def retire(*, gate: Gate, reason: str, actor: Actor) -> Gate:
+    """
+    Gives a gate up for good: it asks nothing more, and its tokens are revoked.
+
+    Raises Conflict while a bypass of it is in force or waits for approval: those end
+    first, so that nobody holds a permission for a gate that is gone.
+    """
+    why = check_text(reason, field="reason", minimum=1, maximum=REASON_MAX)
+    gate = access.lock_gate(pk=gate.pk)
+    _require_not_retired(gate)
+    now = clock.db_now()
+    in_force = gate.grants.filter(state=GrantState.ACTIVE, expires_at__gt=now)
+    waiting = gate.requests.filter(state=RequestState.PENDING, lapses_at__gt=now)
+    if in_force.exists() or waiting.exists():
+        msg = f"a bypass of {gate.slug} is in force or waits for approval: end it first"
+        raise Conflict(msg)
+    gate.is_active, gate.retired_at = False, now
+    gate.save(update_fields=["is_active", "retired_at"])
+    gate_tokens.revoke_all(gate=gate, actor=actor, now=now)
     ledger.append(
         tenant=gate.tenant,
-        event=events.TOKEN_REVOKED,
+        event=events.GATE_RETIRED,
         actor=actor,
-        facts={"gate": gate.slug, "token": token.prefix},
+        facts={"gate": gate.slug, "name": gate.name, "reason": why},
     )
+    return gate
 
 
 @transaction.atomic
@@ -156,7 +209,13 @@ def _changed_lately(*, gate: Gate, now: datetime) -> bool:
     ).exists()
 
 
-def _label(value: str, *, field: str) -> str:
+def _require_not_retired(gate: Gate) -> None:
+    if gate.is_retired:
+        msg = f"{gate.slug} is retired, for good: connect a new gate instead"
+        raise Conflict(msg)
+
+
+def label(value: str, *, field: str) -> str:
     """Environment and data class are identifiers, or empty."""
     if len(value) > LABEL_MAX:
         msg = f"{field} is longer than {LABEL_MAX} characters"

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from breakglass.models import Gate
 from breakglass.queries import access
+from portal.api import contacts
 from portal.api.refusals import Refused
 
 # One bounded class: it cannot backtrack, and a header that a proxy joined with a
@@ -21,15 +22,17 @@ def gate_of(request: HttpRequest) -> Gate:
     Returns the gate whose live token the request carries; refuses with 401.
 
     The token is found by its SHA-256 in an index, so no comparison's time depends on
-    the secret. Missing, malformed, unknown and revoked tokens, and tokens of inactive
-    gates or tenants, get one and the same answer.
+    the secret. Missing, malformed, unknown, revoked and outdated tokens, and tokens of
+    inactive gates or tenants, get one and the same answer.
     """
     match = _BEARER.fullmatch(request.META.get("HTTP_AUTHORIZATION", ""))
     if match is not None:
         token_hash = hashlib.sha256(match[1].encode("ascii")).digest()
-        gate = access.gate_by_token(token_hash=token_hash)
-        if gate is not None:
-            return gate
+        known = access.token_by_hash(token_hash=token_hash)
+        if known is not None:
+            contacts.met(request, known.token)
+            if known.works:
+                return known.token.gate
     raise Refused(
         HTTPStatus.UNAUTHORIZED,
         "unauthenticated",

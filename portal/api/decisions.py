@@ -8,7 +8,7 @@ from breakglass.rules.decision import Question, Verdict
 from breakglass.rules.scopes import Scope
 from breakglass.services import decisions, gate_days
 from breakglass.states import Assurance, DeployState
-from portal.api import asking, counters
+from portal.api import asking, contacts, counters
 from portal.api.edge import Endpoint
 from portal.api.schemas import DecisionAnswer, DecisionQuestion, DeployPart
 
@@ -36,6 +36,11 @@ def _decide(request: HttpRequest) -> DecisionAnswer:
     if answer.decision.verdict is Verdict.ENFORCE and not asked.dry_run:
         gate_days.TALLY.note(gate_id=gate.pk, deploy_id=asked.deploy_id)
     counters.DECISIONS.labels(reply.decision, reply.reason, mode).inc()
+    contacts.told(
+        request,
+        call="dry_run" if asked.dry_run else "decision",
+        outcome=reply.reason,
+    )
     return reply
 
 

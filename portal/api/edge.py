@@ -1,5 +1,6 @@
 """The edge of the API: whatever fails inside, the gate hears `enforce`."""
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -8,8 +9,10 @@ from typing import Final
 from django.http import HttpRequest, HttpResponse
 from pydantic import BaseModel
 
-from portal.api import counters, refusals
+from portal.api import contacts, counters, refusals
 from portal.api.refusals import Refused
+
+logger = logging.getLogger(__name__)
 
 Call = Callable[..., BaseModel]
 
@@ -37,8 +40,16 @@ class Endpoint:
             response = self._answer(request, place)
         except Exception as exc:  # noqa: BLE001  # the edge: it denies, logs and counts
             response = refusals.answer(exc, endpoint=self.name)
+        self._note(request, response)
         counters.SECONDS.labels(self.name).observe(time.perf_counter() - began)
         return response
+
+    def _note(self, request: HttpRequest, response: HttpResponse) -> None:
+        """The answer is made: what fails now is logged, and harms it no more."""
+        try:
+            contacts.note(request, response, endpoint=self.name)
+        except Exception:
+            logger.exception("gate.contact_not_noted")
 
     def _answer(self, request: HttpRequest, place: Mapping[str, str]) -> HttpResponse:
         call = self._calls.get(request.method or "")

@@ -11,6 +11,7 @@ from breakglass.actors import OPERATOR
 from breakglass.models import RoleGroup, Tenant, User
 from breakglass.queries import policies as policy_queries
 from breakglass.services import (
+    gate_tokens,
     gates,
     people,
     policies,
@@ -77,7 +78,7 @@ def seed(*, progress: Progress) -> dict[str, object]:
         "gates": [
             {
                 "slug": slug,
-                "token": gates.issue_token(gate=gate, actor=OPERATOR),
+                "token": gate_tokens.issue(gate=gate, actor=OPERATOR),
                 "tenant": "acme",
             }
             for slug, gate in acme.gates.items()

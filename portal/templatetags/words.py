@@ -43,10 +43,18 @@ POSTMORTEM: Final = {
 }
 GATE: Final = {
     "healthy": Look(_("Healthy"), "circle-check", "ok"),
-    "silent": Look(_("Silent"), "circle-alert", "wait"),
-    "never": Look(_("Never seen"), "circle-question-mark", "calm"),
+    "degraded": Look(_("Degraded"), "circle-alert", "wait"),
+    "no_contact": Look(_("No contact"), "circle-question-mark", "calm"),
     "bypassed": Look(_("Bypassed"), "lock-open", "active"),
-    "inactive": Look(_("Not in use"), "ban", "calm"),
+    "setup": Look(_("Being set up"), "wrench", "calm"),
+    "paused": Look(_("Paused"), "pause", "wait"),
+    "retired": Look(_("Retired"), "archive", "calm"),
+}
+TOKEN: Final = {
+    "live": Look(_("Works"), "circle-check", "ok"),
+    "ending": Look(_("Ending"), "clock", "wait"),
+    "over": Look(_("Ended"), "minus", "calm"),
+    "revoked": Look(_("Revoked"), "ban", "calm"),
 }
 PROOF: Final = {
     "verified": Look(_("Verified"), "shield-check", "ok"),
@@ -84,6 +92,7 @@ KINDS: Final = {
     "deploy": DEPLOY,
     "postmortem": POSTMORTEM,
     "gate": GATE,
+    "token": TOKEN,
     "proof": PROOF,
     "delivery": DELIVERY,
     "policy": POLICY,
@@ -134,6 +143,8 @@ EVENTS: Final = {
     "template.changed": Look(_("changed the post-mortem template"), "pen-line", "calm"),
     "gate.registered": Look(_("registered a gate"), "shield", "calm"),
     "gate.changed": Look(_("changed a gate"), "shield", "calm"),
+    "gate.described": Look(_("described a gate"), "shield", "calm"),
+    "gate.retired": Look(_("retired a gate"), "archive", "wait"),
     "gate.config_changed": Look(
         _("reported another configuration"), "shield-alert", "wait"
     ),
@@ -144,6 +155,7 @@ EVENTS: Final = {
         _("changed the gate health thresholds"), "activity", "calm"
     ),
     "token.issued": Look(_("issued a gate token"), "key", "calm"),
+    "token.superseded": Look(_("rotated a gate token"), "rotate-cw", "calm"),
     "token.revoked": Look(_("revoked a gate token"), "ban", "calm"),
     "role.created": Look(_("created a role"), "users", "calm"),
     "role.changed": Look(_("changed a role"), "users", "calm"),

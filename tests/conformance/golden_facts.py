@@ -385,4 +385,13 @@ ENTRIES = {
         {"action_item": "Add an alarm", "done": True},
     ),
     events.POSTMORTEM_NOTED: (PEER, {"note": "The alarm rang once since."}),
+    events.GATE_DESCRIBED: (
+        PEER,
+        {"gate": "prod", "kind": "shell", "owner": "peers", "service": "checkout"},
+    ),
+    events.GATE_RETIRED: (PEER, {"gate": "old", "name": "Old", "reason": "Moved."}),
+    events.TOKEN_SUPERSEDED: (
+        PEER,
+        {**TOKEN, "replaced_by": "bg_live_Zy9w", "expires_at": CLOSED},
+    ),
 }

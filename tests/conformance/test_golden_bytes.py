@@ -23,6 +23,7 @@ from breakglass.services import (
     deploys,
     findings,
     gate_health,
+    gate_tokens,
     gates,
     identities,
     log_standings,
@@ -237,8 +238,14 @@ def administer(acme, who, gate):
         data_class="",
         is_active=True,
     )
-    gates.issue_token(gate=gate, actor=admin)
-    gates.revoke_token(gate=gate, token_id=gate.tokens.get().pk, actor=admin)
+    gate_tokens.issue(gate=gate, actor=admin)
+    old = gate.tokens.get().pk
+    gate_tokens.rotate(gate=gate, token_id=old, actor=admin)
+    gate_tokens.revoke(gate=gate, token_id=old, actor=admin)
+    spare = factories.gate(acme, "spare")
+    words = {"kind": "gitlab_ci", "owner": None, "service": "checkout"}
+    gates.describe(gate=spare, actor=admin, **words)
+    gates.retire(gate=spare, reason="The pipeline moved.", actor=admin)
     for digest in ("sha256:aa", "sha256:bb"):
         gates.heartbeat(gate=gate, config_digest=digest)
     channels.save(

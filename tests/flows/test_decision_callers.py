@@ -3,7 +3,7 @@
 import pytest
 
 from breakglass.actors import OPERATOR
-from breakglass.services import gates, tenants
+from breakglass.services import gate_tokens, gates, tenants
 from tests.conformance.api.gate_client import (
     DECISIONS,
     ask,
@@ -47,7 +47,7 @@ def test_without_the_right_token_nobody_is_answered(gate_token, active_grant, su
 
 def test_a_revoked_token_is_as_good_as_none(gate, gate_token, active_grant):
     token = gate.tokens.get()
-    gates.revoke_token(gate=gate, token_id=token.pk, actor=OPERATOR)
+    gate_tokens.revoke(gate=gate, token_id=token.pk, actor=OPERATOR)
 
     assert_enforced(ask(gate_token), status=401, code="unauthenticated")
 

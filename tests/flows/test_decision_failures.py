@@ -99,7 +99,7 @@ def bypass(grant, *, bypass_id, expires_at, deploy, evaluated_at):
 
 def test_the_database_going_away_is_answered_with_enforce(gate_token, monkeypatch):
     gone = raising(OperationalError("the connection is closed"))
-    monkeypatch.setattr("portal.api.auth.access.gate_by_token", gone)
+    monkeypatch.setattr("portal.api.auth.access.token_by_hash", gone)
 
     assert_enforced(ask(gate_token), status=503, code="unavailable")
 

@@ -9,6 +9,7 @@ from breakglass.services import (
     channels,
     delivery,
     deploys,
+    gate_tokens,
     gates,
     grants,
     identities,
@@ -28,6 +29,10 @@ from breakglass.states import DeployState
 from tests import factories
 from tests.flows.services import steps
 from tests.flows.services.test_postmortems import WRITTEN
+
+
+def first_token(gate):
+    return gate.tokens.order_by("pk").first().pk
 
 
 class Log:
@@ -149,6 +154,7 @@ def test_what_admins_change_writes_exactly_its_event(acme, gate, people):
     by = {"actor": OPERATOR}
     rights = {"name": "X", "tenant_permissions": [], "gate_permissions": []}
     looks = {"name": "X", "environment": "", "data_class": ""}
+    kept = {"kind": "shell", "owner": None}
 
     table = [
         (
@@ -178,11 +184,22 @@ def test_what_admins_change_writes_exactly_its_event(acme, gate, people):
             lambda: gates.change(gate=gate, is_active=True, **looks, **by),
             ["gate.changed"],
         ),
-        (lambda: gates.issue_token(gate=gate, **by), ["token.issued"]),
+        (lambda: gate_tokens.issue(gate=gate, **by), ["token.issued"]),
         (
-            lambda: gates.revoke_token(gate=gate, token_id=gate.tokens.get().pk, **by),
+            lambda: gate_tokens.rotate(gate=gate, token_id=first_token(gate), **by),
+            ["token.issued", "token.superseded"],
+        ),
+        (
+            lambda: gate_tokens.revoke(gate=gate, token_id=first_token(gate), **by),
             ["token.revoked"],
         ),
+        (
+            lambda: gates.describe(gate=gate, service="api", **kept, **by),
+            ["gate.described"],
+        ),
+        (lambda: gates.describe(gate=gate, service="api", **kept, **by), []),
+        (lambda: gates.turn(gate=gate, is_active=False, **by), ["gate.changed"]),
+        (lambda: gates.turn(gate=gate, is_active=True, **by), ["gate.changed"]),
         (lambda: gates.heartbeat(gate=gate, config_digest="a"), []),
         (lambda: gates.heartbeat(gate=gate, config_digest=""), []),
         (lambda: gates.heartbeat(gate=gate, config_digest="a"), []),

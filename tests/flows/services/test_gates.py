@@ -9,7 +9,7 @@ from breakglass.actors import OPERATOR
 from breakglass.errors import Conflict, InvalidInput, NotFound
 from breakglass.models import Gate, GateToken
 from breakglass.queries import access
-from breakglass.services import gates, tenants
+from breakglass.services import gate_tokens, gates, tenants
 from tests import factories
 
 
@@ -55,19 +55,19 @@ def test_a_revoked_token_asks_nothing_more(gate):
     token, kept = factories.token(gate), factories.token(gate)
     row = GateToken.objects.get(token_hash=sha256(token.encode()).digest())
 
-    gates.revoke_token(gate=gate, token_id=row.pk, actor=OPERATOR)
+    gate_tokens.revoke(gate=gate, token_id=row.pk, actor=OPERATOR)
 
     assert asking(token) is None
     assert asking(kept) == gate
     with pytest.raises(Conflict, match="revoked already"):
-        gates.revoke_token(gate=gate, token_id=row.pk, actor=OPERATOR)
+        gate_tokens.revoke(gate=gate, token_id=row.pk, actor=OPERATOR)
 
 
 def test_a_gate_revokes_its_own_tokens_only(gate, database_gate):
     factories.token(gate)
 
     with pytest.raises(NotFound):
-        gates.revoke_token(
+        gate_tokens.revoke(
             gate=database_gate, token_id=GateToken.objects.get().pk, actor=OPERATOR
         )
     assert GateToken.objects.get().revoked_at is None
