@@ -10,6 +10,8 @@ from portal.web import (
     dashboard,
     errors,
     exports,
+    gate_care,
+    gate_setup,
     gates,
     grants,
     health,
@@ -33,6 +35,7 @@ handler500 = errors.server_error
 
 _TENANT = "t/<slug:tenant_slug>"
 _SSO = "openid_connect"
+_GATE = f"{_TENANT}/gates/<str:gate_slug>"
 _BYPASS = f"{_TENANT}/requests/<str:bypass_id>"
 
 shell_pages: list[URLPattern] = [
@@ -117,10 +120,25 @@ record_pages: list[URLPattern] = [
         name="postmortem-rows",
     ),
     path(f"{_TENANT}/gates", gates.index, name="gates"),
-    path(f"{_TENANT}/gates/<str:gate_slug>", gates.page, name="gate"),
-    path(f"{_TENANT}/gates/<str:gate_slug>/tokens", gates.issue, name="gate-token"),
+    path(f"{_TENANT}/gates/new", gate_setup.start, name="gate-new"),
     path(
-        f"{_TENANT}/gates/<str:gate_slug>/tokens/<int:token_id>/revoke",
+        f"{_TENANT}/gates/new/<uuid:setup_id>/<slug:step>",
+        gate_setup.step,
+        name="gate-setup",
+    ),
+    path(_GATE, gates.page, name="gate"),
+    path(f"{_GATE}/test", gate_care.test, name="gate-test"),
+    path(f"{_GATE}/pause", gate_care.pause, name="gate-pause"),
+    path(f"{_GATE}/resume", gate_care.resume, name="gate-resume"),
+    path(f"{_GATE}/retire", gate_care.retire, name="gate-retire"),
+    path(f"{_GATE}/tokens", gates.issue, name="gate-token"),
+    path(
+        f"{_GATE}/tokens/<int:token_id>/rotate",
+        gates.rotate,
+        name="gate-token-rotate",
+    ),
+    path(
+        f"{_GATE}/tokens/<int:token_id>/revoke",
         gates.revoke,
         name="gate-token-revoke",
     ),

@@ -36,7 +36,7 @@ def test_it_shows_what_waits_for_whom(
         shown = text(peer.get("/"))
     assert pending_request.bypass_id in shown
     assert "No gate is bypassed right now." in shown
-    assert "Never seen" in shown
+    assert "No contact" in shown
     own = text(client_for(people.oncall).get("/"))
     assert "Your pending requests" in own
 
