@@ -7,6 +7,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db.models import Exists, OuterRef, QuerySet
 
+from breakglass import outbox
 from breakglass.models import (
     AuditEntry,
     BypassRequest,
@@ -14,6 +15,7 @@ from breakglass.models import (
     Credential,
     Deploy,
     Grant,
+    LogStanding,
     Notification,
     RoleMember,
     Tenant,
@@ -22,7 +24,7 @@ from breakglass.models import (
 from breakglass.notify import facts
 from breakglass.notify.log_messages import LogFacts
 from breakglass.queries import approvers, passkeys
-from breakglass.states import Assurance
+from breakglass.states import Assurance, DeliveryState
 
 PAGE_MAX = 200
 
@@ -41,6 +43,21 @@ def sent(
         rows = rows.filter(pk__lt=before)
     rows = rows.select_related("tenant", "recipient", "channel", "message")
     return list(rows.order_by("-pk")[: min(limit, PAGE_MAX)])
+
+
+def told_of_finding(*, standing: LogStanding) -> list[str]:
+    """Returns who was told that a log does not verify: people and channels, by name."""
+    if standing.finding_at is None:
+        return []
+    moment = int(standing.finding_at.timestamp() * 1_000_000)
+    rows = Notification.objects.filter(
+        tenant=standing.tenant_id,
+        message__topic=outbox.LOG_FINDING,
+        message__subject_id=moment,
+    )
+    rows = rows.exclude(state=DeliveryState.SKIPPED)
+    linked = rows.select_related("recipient", "channel").order_by("pk")
+    return list(dict.fromkeys(str(row.recipient or row.channel) for row in linked))
 
 
 def managers_of(*, tenant: Tenant) -> list[User]:

@@ -222,3 +222,9 @@ def terms_of(*, bypass: BypassRequest) -> Terms:
     pinned, latest = tiers_in_question(bypass=bypass)
     terms = stricter_terms(pinned=pinned, current=latest)
     return offline_terms(terms=terms) if is_offline(bypass=bypass) else terms
+
+
+def pinned_version(*, tenant: Tenant, bypass_id: str) -> int | None:
+    """Returns the policy version that a request is pinned to, if there is one."""
+    found = BypassRequest.objects.filter(tenant=tenant, bypass_id=bypass_id)
+    return found.values_list("policy__version", flat=True).first()

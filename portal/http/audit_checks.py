@@ -1,27 +1,26 @@
 """What an entry's page says about proof, checked again at every look (design.md 5)."""
 
 import json
-from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from django.utils.translation import gettext as _
 
 from breakglass.audit import chain, events
 from breakglass.errors import SigningFailed
 from breakglass.models import AuditEntry, Bundle, Checkpoint
 from breakglass.signing import Expected, fallback, instance
 from breakglass.states import SignedBy
+from portal.http import audit_bundle
+from portal.templatetags.portal import utc
 
 OK: Final = "ok"
 FAILED: Final = "failed"
 WAITING: Final = "waiting"
 UNKNOWN: Final = "unknown"
-_ISSUER_V2: Final = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,30 +33,11 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
-    """What a bundle carries, for reading; nothing here is a check."""
+class SignIn:
+    """The fresh sign-in that a decision stands on."""
 
-    identity: str
-    issuer: str
-    log_index: int | None
-    integrated_at: datetime
-    certificate: str
-    pem: str
-    subject_digest: str
-    signed_by: str
-
-
-def badge(*, entry: AuditEntry, checkpoint: Checkpoint | None) -> str:
-    """
-    Returns the state that a list shows: the bytes checked, the signatures not.
-
-    A signature takes milliseconds to verify, so lists leave that to the entry's page.
-    """
-    if not is_intact(entry):
-        return FAILED
-    if checkpoint is not None and entry.seq <= checkpoint.size:
-        return "sealed" if is_signed(checkpoint) else WAITING
-    return WAITING
+    at: datetime
+    method: str
 
 
 def is_intact(entry: AuditEntry) -> bool:
@@ -86,7 +66,7 @@ def checks(
     """Returns every line, worst news and good alike, each really checked now."""
     lines = [_bytes(entry), _link(entry, previous)]
     if names_bundle(entry):
-        lines.append(_signature(entry, bundle))
+        lines += _signature(entry, bundle)
     lines.append(_checkpoint(entry, checkpoint))
     return lines
 
@@ -97,48 +77,24 @@ def names_bundle(entry: AuditEntry) -> str:
     return str(facts.get("bundle_sha256") or "") if isinstance(facts, dict) else ""
 
 
-def signature_of(bundle: Bundle) -> Signature:
-    """Returns the certificate and the log's proof as a reader wants them."""
-    if bundle.signed_by == SignedBy.SEALED_KEY:
-        return _sealed(bundle)
-    raw = json.loads(bytes(bundle.bundle))
-    certificate = x509.load_der_x509_certificate(
-        b64decode(raw["verificationMaterial"]["certificate"]["rawBytes"])
-    )
-    return Signature(
-        identity=bundle.identity,
-        issuer=bundle.issuer,
-        log_index=bundle.log_index,
-        integrated_at=bundle.integrated_at,
-        certificate=_certificate_text(certificate),
-        pem=certificate.public_bytes(Encoding.PEM).decode(),
-        subject_digest=_signed_digest(raw, bytes(bundle.intent.statement)),
-        signed_by=bundle.signed_by,
-    )
+def sign_in(entry: AuditEntry) -> SignIn | None:
+    """Returns how and when the person signed in for this, if the entry says it."""
+    facts = _parsed(entry).get("facts")
+    found = facts.get("authentication") if isinstance(facts, dict) else None
+    if not isinstance(found, dict):
+        return None
+    try:
+        at = datetime.fromisoformat(found["at"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return SignIn(at=at, method=str(found.get("method") or ""))
 
 
-def _sealed(bundle: Bundle) -> Signature:
-    """A sealed key has no certificate: its public half is in the trust file."""
-    key_id = bundle.issuer.removeprefix("sealed-key:")
-    listed = {key["key_id"]: key["public_key"] for key in fallback.sealed_keys()}
-    statement = bytes(bundle.intent.statement)
-    return Signature(
-        identity=bundle.identity,
-        issuer=bundle.issuer,
-        log_index=None,
-        integrated_at=bundle.integrated_at,
-        certificate=f"No certificate: the sealed local key {key_id}",
-        pem=listed.get(key_id, "It is not in the trust file any more."),
-        subject_digest=_signed_digest({}, statement),
-        signed_by=bundle.signed_by,
-    )
-
-
-def _signed_digest(bundle: dict[str, Any], statement: bytes) -> str:
-    """Returns what the stock tool asks for: a subject's digest, or the statement's."""
-    if "messageSignature" in bundle:
-        return sha256(statement).hexdigest()
-    return str(json.loads(statement)["subject"][0]["digest"]["sha256"])
+def policy_version(entry: AuditEntry) -> int | None:
+    """Returns the policy version that the entry names, if it names one."""
+    facts = _parsed(entry).get("facts")
+    found = facts.get("policy_version") if isinstance(facts, dict) else None
+    return found if isinstance(found, int) else None
 
 
 def pretty(entry: AuditEntry) -> str:
@@ -147,11 +103,12 @@ def pretty(entry: AuditEntry) -> str:
 
 
 def _bytes(entry: AuditEntry) -> Check:
-    title = "The bytes match the hash"
+    title = _("The bytes match the hash")
     if is_intact(entry):
         short = bytes(entry.entry_hash).hex()[:12]
-        return Check(OK, title, f"The stored bytes hash to {short}…, as the log says.")
-    sentence = (
+        said = _("The stored bytes hash to %(hash)s…, as the log says.")
+        return Check(OK, title, said % {"hash": short})
+    sentence = _(
         "The stored bytes, their hash and the columns shown here disagree. Somebody "
         "changed the database behind the log."
     )
@@ -159,32 +116,63 @@ def _bytes(entry: AuditEntry) -> Check:
 
 
 def _link(entry: AuditEntry, previous: AuditEntry | None) -> Check:
-    title = "It links to the entry before"
+    title = _("It links to the entry before")
+    broken = _("The hash that it carries is not that of the entry before it.")
     prev = str(_parsed(entry).get("prev"))
     if entry.seq == 1:
         good = prev == chain.GENESIS.hex()
-        first = "This is the first entry: it links to nothing, as it must."
-        return Check(OK if good else FAILED, title, first if good else _BROKEN)
+        first = _("This is the first entry: it links to nothing, as it must.")
+        return Check(OK if good else FAILED, title, first if good else broken)
     if previous is None:
-        return Check(FAILED, title, f"Entry {entry.seq - 1} is missing from the log.")
+        said = _("Entry %(seq)s is missing from the log.")
+        return Check(FAILED, title, said % {"seq": entry.seq - 1})
     if chain.entry_hash(bytes(previous.body)).hex() != prev:
-        return Check(FAILED, title, _BROKEN)
-    return Check(OK, title, f"It carries the hash of entry {previous.seq}.")
+        return Check(FAILED, title, broken)
+    said = _("It carries the hash of entry %(seq)s.")
+    return Check(OK, title, said % {"seq": previous.seq})
 
 
-_BROKEN: Final = "The hash that it carries is not that of the entry before it."
-
-
-def _signature(entry: AuditEntry, bundle: Bundle | None) -> Check:
+def _signature(entry: AuditEntry, bundle: Bundle | None) -> list[Check]:
     """Verifies the bundle against the name that the entry gives, not the row's."""
-    title = "The signature holds"
+    title = _("The signature holds")
     if bundle is None:
-        sentence = "The entry names a signature that is not on record."
-        return Check(FAILED, title, sentence)
+        sentence = _("The entry names a signature that is not on record.")
+        return [Check(FAILED, title, sentence)]
     if sha256(bytes(bundle.bundle)).hexdigest() != names_bundle(entry):
-        sentence = "The signature on record is another one than the entry names."
-        return Check(FAILED, title, sentence)
-    return _verified(title, bundle, expected=_signers(entry, bundle))
+        sentence = _("The signature on record is another one than the entry names.")
+        return [Check(FAILED, title, sentence)]
+    found = _verified(title, bundle, expected=_signers(entry, bundle))
+    if found.state != OK or bundle.signed_by == SignedBy.SEALED_KEY:
+        return [found]
+    return [Check(OK, title, found.sentence), *_carried(bundle)]
+
+
+def _carried(bundle: Bundle) -> list[Check]:
+    """What was verified with the signature, in plain words: one call checks it all."""
+    read = audit_bundle.signature_of(bundle)
+    who = {"identity": read.identity, "issuer": read.issuer}
+    lines = [
+        Check(
+            OK,
+            _("The certificate names the signer"),
+            _(
+                "It was issued to %(identity)s, whom %(issuer)s vouched for, and was "
+                "valid at %(at)s."
+            )
+            % {**who, "at": utc(read.integrated_at)},
+        )
+    ]
+    if read.inclusion is not None:
+        said = _(
+            "It stands there at index %(index)s since %(at)s; the inclusion proof was "
+            "checked against a tree of %(size)s."
+        ) % {
+            "index": read.inclusion.index,
+            "size": read.inclusion.size,
+            "at": utc(read.integrated_at),
+        }
+        lines.append(Check(OK, _("It is in the transparency log"), said))
+    return lines
 
 
 def _verified(title: str, bundle: Bundle, *, expected: Sequence[Expected]) -> Check:
@@ -197,20 +185,16 @@ def _verified(title: str, bundle: Bundle, *, expected: Sequence[Expected]) -> Ch
     except SigningFailed as error:
         state = UNKNOWN if error.retryable else FAILED
         return Check(state, title, f"{str(error)[:300].capitalize()}.")
-    signed_at = f"{proof.integrated_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
     if proof.signed_by == SignedBy.SEALED_KEY:
-        sentence = (
-            f"Signed for {proof.identity} by the sealed local key, since the signing "
-            f"service was down, at {signed_at} UTC by the portal's own clock. It "
-            "stands in no transparency log: passkeys and countersignature prove it."
+        sentence = _(
+            "Signed for %(identity)s by the sealed local key, since the signing "
+            "service was down, at %(at)s by the portal's own clock. It stands in no "
+            "transparency log: passkeys and countersignature prove it."
         )
-        return Check(OK, title, sentence)
-    sentence = (
-        f"Signed by {proof.identity}, whom {proof.issuer} vouched for, and in the "
-        f"transparency log at index {proof.log_index} since "
-        f"{signed_at} UTC."
-    )
-    return Check(OK, title, sentence)
+    else:
+        sentence = _("Signed by %(identity)s, over exactly what the entry names.")
+    said = {"identity": proof.identity, "at": utc(proof.integrated_at)}
+    return Check(OK, title, sentence % said)
 
 
 def _signers(entry: AuditEntry, bundle: Bundle) -> Sequence[Expected]:
@@ -225,28 +209,28 @@ def _signers(entry: AuditEntry, bundle: Bundle) -> Sequence[Expected]:
 
 def _checkpoint(entry: AuditEntry, checkpoint: Checkpoint | None) -> Check:
     """Verifies the checkpoint's own signature, and that its row is what it says."""
-    title = "A signed checkpoint covers it"
+    title = _("A signed checkpoint covers it")
     if checkpoint is None or checkpoint.size < entry.seq:
-        sentence = "Not yet: the log is sealed within a minute while it grows."
+        sentence = _("Not yet: the log is sealed within a minute while it grows.")
         return Check(WAITING, title, sentence)
-    size = checkpoint.size
+    size = {"size": checkpoint.size}
     if not is_signed(checkpoint):
-        return Check(
-            WAITING, title, f"The checkpoint at entry {size} waits for its signature."
-        )
-    said = json.loads(bytes(checkpoint.statement.statement))["predicate"]
-    if (said["size"], said["head"]) != (size, bytes(checkpoint.head_hash).hex()):
-        sentence = f"The checkpoint at entry {size} was changed after it was signed."
-        return Check(FAILED, title, sentence)
-    signed = checkpoint.statement.bundle
-    proof = _verified(title, signed, expected=instance.workloads())
+        said = _("The checkpoint at entry %(size)s waits for its signature.")
+        return Check(WAITING, title, said % size)
+    signed = json.loads(bytes(checkpoint.statement.statement))["predicate"]
+    stored = (checkpoint.size, bytes(checkpoint.head_hash).hex())
+    if (signed["size"], signed["head"]) != stored:
+        said = _("The checkpoint at entry %(size)s was changed after it was signed.")
+        return Check(FAILED, title, said % size)
+    bundle = checkpoint.statement.bundle
+    proof = _verified(title, bundle, expected=instance.workloads())
     if proof.state != OK:
         return proof
-    sentence = (
-        f"The checkpoint at entry {size} is signed by {signed.identity} and "
-        "stands on this entry. “manage.py verify” walks every link in between."
+    sentence = _(
+        "The checkpoint at entry %(size)s is signed by %(identity)s and stands on this "
+        "entry. “manage.py verify” walks every link in between."
     )
-    return Check(OK, title, sentence)
+    return Check(OK, title, sentence % {**size, "identity": bundle.identity})
 
 
 def is_signed(checkpoint: Checkpoint) -> bool:
@@ -261,27 +245,3 @@ def _parsed(entry: AuditEntry) -> dict[str, Any]:
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
-
-
-def _certificate_text(certificate: x509.Certificate) -> str:
-    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    lines = [
-        f"Subject:     {', '.join(str(name.value) for name in names.value)}",
-        f"Issued by:   {certificate.issuer.rfc4514_string()}",
-        f"OIDC issuer: {_oidc_issuer(certificate)}",
-        f"Valid from:  {certificate.not_valid_before_utc:%Y-%m-%d %H:%M:%S} UTC",
-        f"Valid until: {certificate.not_valid_after_utc:%Y-%m-%d %H:%M:%S} UTC",
-        f"Serial:      {certificate.serial_number:x}",
-    ]
-    return "\n".join(lines)
-
-
-def _oidc_issuer(certificate: x509.Certificate) -> str:
-    """Fulcio's extension holds a DER UTF8String: tag, length, text."""
-    try:
-        extension = certificate.extensions.get_extension_for_oid(_ISSUER_V2)
-    except x509.ExtensionNotFound:
-        return "not named"
-    value = extension.value
-    raw = value.value if isinstance(value, x509.UnrecognizedExtension) else b""
-    return raw[2:].decode(errors="replace")

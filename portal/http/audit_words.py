@@ -2,127 +2,156 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
+
+from django.utils.functional import Promise as StrPromise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from breakglass.audit import events
 from breakglass.models import AuditEntry
-from breakglass.rules.window import in_words
-from portal.templatetags.portal import utc
+from portal.templatetags.portal import duration, utc
 from portal.templatetags.words import event_look
 
 # What the facts of each event add up to. A fact that an old entry lacks makes the
 # sentence fall back to "who did what".
-_SENTENCES: Final[Mapping[str, str]] = {
-    events.REQUEST_OPENED: "{actor} asked to bypass {gate} for {service}, {ttl}",
-    events.REQUEST_APPROVED: "{actor} approved {bypass} for {ttl}",
-    events.REQUEST_APPROVAL_DROPPED: "The approval of {bypass} by {person} was dropped",
-    events.REQUEST_REJECTED: "{actor} rejected {bypass}: {comment}",
-    events.REQUEST_WITHDRAWN: "{actor} withdrew {bypass}",
-    events.REQUEST_LAPSED: "{bypass} lapsed: nobody decided in time",
-    events.REQUEST_NOTIFIED: "The approvers of {bypass} were told",
-    events.REQUEST_ESCALATED: "{bypass} was escalated",
-    events.REQUEST_REMINDED: "{actor} had the approvers of {bypass} told again",
-    events.REQUEST_COMMENTED: "{actor} commented on {bypass}: {comment}",
-    events.GRANT_ISSUED: "{bypass} opened {gate} for {service}, {ttl}",
-    events.GRANT_SIGNED: "{identity} signed the grant of {bypass}",
-    events.GRANT_COUNTERSIGNED: "{identity} countersigned the grant of {bypass}",
-    events.GRANT_UNVERIFIED: "The grant of {bypass} is unverified: no countersignature",
-    events.GRANT_EXPIRED: "{bypass} closed by itself at the end of its time",
-    events.GRANT_REVOKED: "{actor} closed {bypass} early: {reason}",
-    events.GATE_SNAPPED_BACK: "{gate} enforces again for {service} after {bypass}",
-    events.DEPLOY_ADMITTED: "{actor} let {deploy_id} of {service} through, {bypass}",
-    events.DEPLOY_FINISHED: "{actor} reported {deploy_id}: {state}",
-    events.DEPLOY_REVERTED: "{deploy_id} of {service} was reverted to enforcement",
-    events.DEPLOY_LOST: "Nobody reported how {deploy_id} of {service} ended",
-    events.POSTMORTEM_OPENED: "The post-mortem of {bypass} opened for {assignee}",
-    events.POSTMORTEM_SAVED: "{actor} saved the post-mortem of {bypass}",
-    events.POSTMORTEM_PUBLISHED: "{actor} published the post-mortem of {bypass}",
-    events.POSTMORTEM_OVERDUE: "The post-mortem of {bypass} by {assignee} is overdue",
-    events.POSTMORTEM_HANDED_OVER: "{actor} gave the post-mortem of {bypass} to "
-    "{assignee}",
-    events.POSTMORTEM_REVIEW_ASKED: "{actor} sent the post-mortem of {bypass} to "
-    "review",
-    events.POSTMORTEM_REVIEW_ENDED: "{actor} ended the review of the post-mortem of "
-    "{bypass}",
-    events.POSTMORTEM_GATE_JUDGED: "{actor} judged {gate} for {bypass}",
-    events.POSTMORTEM_ACTION_CHANGED: "{actor} ticked an action item of {bypass}: "
-    "{action_item}",
-    events.POSTMORTEM_NOTED: "{actor} added a note to the post-mortem of {bypass}",
-    events.POLICY_PUBLISHED: "{actor} published policy version {version}",
-    events.TENANT_CREATED: "{actor} created the tenant {name}",
-    events.TENANT_CHANGED: "{actor} changed the tenant {name}",
-    events.TEMPLATE_CHANGED: "{actor} changed the post-mortem template",
-    events.GATE_REGISTERED: "{actor} registered the gate {gate}",
-    events.GATE_CHANGED: "{actor} changed the gate {gate}",
-    events.GATE_CONFIG_CHANGED: "{gate} reported another configuration",
-    events.FINDING_OPENED: "A finding about {gate} was raised for {owner}",
-    events.FINDING_HANDED_OVER: "{actor} handed a finding about {gate} to {after}",
-    events.FINDING_CLOSED: "{actor} closed a finding about {gate}: {reason}",
-    events.HEALTH_TERMS_CHANGED: "{actor} changed the gate health thresholds",
-    events.TOKEN_ISSUED: "{actor} issued the token {token}… of {gate}",
-    events.TOKEN_REVOKED: "{actor} revoked the token {token}… of {gate}",
-    events.ROLE_CREATED: "{actor} created the group {role}",
-    events.ROLE_CHANGED: "{actor} changed the group {role}",
-    events.ROLE_MEMBER_ADDED: "{actor} put {person} into {role}",
-    events.ROLE_MEMBER_REMOVED: "{actor} took {person} out of {role}",
-    events.PERSON_CHANGED: "{actor} {turned} the account of {person}",
-    events.IDENTITY_LINKED: "{actor} linked an identity to {person}",
-    events.IDENTITY_UNLINKED: "{actor} unlinked an identity of {person}: {reason}",
-    events.PERSON_MERGED: "{actor} merged {merged} into {kept}: {reason}",
-    events.CREDENTIAL_ENROLLED: "{person} has the passkey {name}, from {usable} on",
-    events.CREDENTIAL_REVOKED: "{actor} removed a passkey of {person}: {reason}",
-    events.CHANNEL_CHANGED: "{actor} changed the channel {name}",
-    events.EVIDENCE_EXPORTED: "{actor} exported evidence",
-    events.LOG_SEALED: "The log was sealed at entry {size}",
-    events.LOG_REANCHORED: "{actor} re-anchored the log at entry {size}",
+_SENTENCES: Final[Mapping[str, StrPromise]] = {
+    events.REQUEST_OPENED: _lazy("{actor} asked to bypass {gate} for {service}, {ttl}"),
+    events.REQUEST_APPROVED: _lazy("{actor} approved {bypass} for {ttl}"),
+    events.REQUEST_APPROVAL_DROPPED: _lazy(
+        "The approval of {bypass} by {person} was dropped"
+    ),
+    events.REQUEST_REJECTED: _lazy("{actor} rejected {bypass}: {comment}"),
+    events.REQUEST_WITHDRAWN: _lazy("{actor} withdrew {bypass}"),
+    events.REQUEST_LAPSED: _lazy("{bypass} lapsed: nobody decided in time"),
+    events.REQUEST_NOTIFIED: _lazy("The approvers of {bypass} were told"),
+    events.REQUEST_ESCALATED: _lazy("{bypass} was escalated"),
+    events.REQUEST_REMINDED: _lazy("{actor} had the approvers of {bypass} told again"),
+    events.REQUEST_COMMENTED: _lazy("{actor} commented on {bypass}: {comment}"),
+    events.GRANT_ISSUED: _lazy("{bypass} opened {gate} for {service}, {ttl}"),
+    events.GRANT_SIGNED: _lazy("{identity} signed the grant of {bypass}"),
+    events.GRANT_COUNTERSIGNED: _lazy("{identity} countersigned the grant of {bypass}"),
+    events.GRANT_UNVERIFIED: _lazy(
+        "The grant of {bypass} is unverified: no countersignature"
+    ),
+    events.GRANT_EXPIRED: _lazy("{bypass} closed by itself at the end of its time"),
+    events.GRANT_REVOKED: _lazy("{actor} closed {bypass} early: {reason}"),
+    events.GATE_SNAPPED_BACK: _lazy(
+        "{gate} enforces again for {service} after {bypass}"
+    ),
+    events.DEPLOY_ADMITTED: _lazy(
+        "{actor} let {deploy_id} of {service} through, {bypass}"
+    ),
+    events.DEPLOY_FINISHED: _lazy("{actor} reported {deploy_id}: {state}"),
+    events.DEPLOY_REVERTED: _lazy(
+        "{deploy_id} of {service} was reverted to enforcement"
+    ),
+    events.DEPLOY_LOST: _lazy("Nobody reported how {deploy_id} of {service} ended"),
+    events.POSTMORTEM_OPENED: _lazy(
+        "The post-mortem of {bypass} opened for {assignee}"
+    ),
+    events.POSTMORTEM_SAVED: _lazy("{actor} saved the post-mortem of {bypass}"),
+    events.POSTMORTEM_PUBLISHED: _lazy("{actor} published the post-mortem of {bypass}"),
+    events.POSTMORTEM_OVERDUE: _lazy(
+        "The post-mortem of {bypass} by {assignee} is overdue"
+    ),
+    events.POSTMORTEM_HANDED_OVER: _lazy(
+        "{actor} gave the post-mortem of {bypass} to {assignee}"
+    ),
+    events.POSTMORTEM_REVIEW_ASKED: _lazy(
+        "{actor} sent the post-mortem of {bypass} to review"
+    ),
+    events.POSTMORTEM_REVIEW_ENDED: _lazy(
+        "{actor} ended the review of the post-mortem of {bypass}"
+    ),
+    events.POSTMORTEM_GATE_JUDGED: _lazy("{actor} judged {gate} for {bypass}"),
+    events.POSTMORTEM_ACTION_CHANGED: _lazy(
+        "{actor} ticked an action item of {bypass}: _lazy({action_item}"
+    ),
+    events.POSTMORTEM_NOTED: _lazy(
+        "{actor} added a note to the post-mortem of {bypass}"
+    ),
+    events.POLICY_PUBLISHED: _lazy("{actor} published policy version {version}"),
+    events.TENANT_CREATED: _lazy("{actor} created the tenant {name}"),
+    events.TENANT_CHANGED: _lazy("{actor} changed the tenant {name}"),
+    events.TEMPLATE_CHANGED: _lazy("{actor} changed the post-mortem template"),
+    events.GATE_REGISTERED: _lazy("{actor} registered the gate {gate}"),
+    events.GATE_CHANGED: _lazy("{actor} changed the gate {gate}"),
+    events.GATE_CONFIG_CHANGED: _lazy("{gate} reported another configuration"),
+    events.FINDING_OPENED: _lazy("A finding about {gate} was raised for {owner}"),
+    events.FINDING_HANDED_OVER: _lazy(
+        "{actor} handed a finding about {gate} to {after}"
+    ),
+    events.FINDING_CLOSED: _lazy("{actor} closed a finding about {gate}: {reason}"),
+    events.HEALTH_TERMS_CHANGED: _lazy("{actor} changed the gate health thresholds"),
+    events.TOKEN_ISSUED: _lazy("{actor} issued the token {token}… of {gate}"),
+    events.TOKEN_REVOKED: _lazy("{actor} revoked the token {token}… of {gate}"),
+    events.ROLE_CREATED: _lazy("{actor} created the group {role}"),
+    events.ROLE_CHANGED: _lazy("{actor} changed the group {role}"),
+    events.ROLE_MEMBER_ADDED: _lazy("{actor} put {person} into {role}"),
+    events.ROLE_MEMBER_REMOVED: _lazy("{actor} took {person} out of {role}"),
+    events.PERSON_CHANGED: _lazy("{actor} {turned} the account of {person}"),
+    events.IDENTITY_LINKED: _lazy("{actor} linked an identity to {person}"),
+    events.IDENTITY_UNLINKED: _lazy(
+        "{actor} unlinked an identity of {person}: {reason}"
+    ),
+    events.PERSON_MERGED: _lazy("{actor} merged {merged} into {kept}: {reason}"),
+    events.CREDENTIAL_ENROLLED: _lazy(
+        "{person} has the passkey {name}, from {usable} on"
+    ),
+    events.CREDENTIAL_REVOKED: _lazy("{actor} removed a passkey of {person}: {reason}"),
+    events.CHANNEL_CHANGED: _lazy("{actor} changed the channel {name}"),
+    events.EVIDENCE_EXPORTED: _lazy("{actor} exported evidence"),
+    events.LOG_SEALED: _lazy("The log was sealed at entry {size}"),
+    events.LOG_REANCHORED: _lazy("{actor} re-anchored the log at entry {size}"),
 }
 # What a fact is called on its page; the rest by its own name.
-_LABELS: Final[Mapping[str, str]] = {
-    "ttl_seconds": "How long",
-    "digest": "Digest of the request",
-    "bundle_sha256": "SHA-256 of the bundle",
-    "body_sha256": "SHA-256 of the write-up",
-    "approval_bundles": "SHA-256 of the approvals' bundles",
-    "artifact": "Artefact",
-    "incident_url": "Incident",
-    "justification": "Why",
-    "reason": "Why",
-    "policy_version": "Policy version",
-    "log_index": "Index in the transparency log",
-    "identity": "Signed as",
-    "issuer": "Vouched for by",
-    "quorum": "People needed",
-    "max_deploys": "Deploys at most",
-    "people": "People told",
-    "channels": "Channels told",
-    "at": "When",
-    "head": "Hash of the last entry",
-    "size": "Entries covered",
-    "root": "Root of the Merkle tree",
-    "proposed_by": "Proposed by",
-    "published_size": "Published before: entries covered",
-    "published_head": "Published before: hash of the last entry",
-    "is_active": "In use",
-    "id": "Account",
-    "on_behalf_of": "On behalf of",
-    "signed_by": "Signed by",
-    "late": "After its deadline",
-    "required_headings": "Headings to fill in",
-    "token": "First letters of the token",
-    "deploy_id": "Deploy",
-    "postmortem_due_at": "Post-mortem due",
-    "data_class": "Data class",
-    "authentication": "Fresh sign-in",
-    "statement_sha256": "SHA-256 of the statement",
-    "credential": "Passkey's own name",
-    "public_key": "Public key",
-    "cose_key": "Public key as it came (COSE)",
-    "aaguid": "Kind of authenticator",
-    "rp_id": "Made for",
-    "usable_from": "Approves from",
-    "before": "Configuration before",
-    "after": "Configuration after",
+_LABELS: Final[Mapping[str, StrPromise]] = {
+    "ttl_seconds": _lazy("How long"),
+    "digest": _lazy("Digest of the request"),
+    "bundle_sha256": _lazy("SHA-256 of the bundle"),
+    "body_sha256": _lazy("SHA-256 of the write-up"),
+    "approval_bundles": _lazy("SHA-256 of the approvals' bundles"),
+    "artifact": _lazy("Artefact"),
+    "incident_url": _lazy("Incident"),
+    "justification": _lazy("Why"),
+    "reason": _lazy("Why"),
+    "policy_version": _lazy("Policy version"),
+    "log_index": _lazy("Index in the transparency log"),
+    "identity": _lazy("Signed as"),
+    "issuer": _lazy("Vouched for by"),
+    "quorum": _lazy("People needed"),
+    "max_deploys": _lazy("Deploys at most"),
+    "people": _lazy("People told"),
+    "channels": _lazy("Channels told"),
+    "at": _lazy("When"),
+    "head": _lazy("Hash of the last entry"),
+    "size": _lazy("Entries covered"),
+    "root": _lazy("Root of the Merkle tree"),
+    "proposed_by": _lazy("Proposed by"),
+    "published_size": _lazy("Published before: entries covered"),
+    "published_head": _lazy("Published before: hash of the last entry"),
+    "is_active": _lazy("In use"),
+    "id": _lazy("Account"),
+    "on_behalf_of": _lazy("On behalf of"),
+    "signed_by": _lazy("Signed by"),
+    "late": _lazy("After its deadline"),
+    "required_headings": _lazy("Headings to fill in"),
+    "token": _lazy("First letters of the token"),
+    "deploy_id": _lazy("Deploy"),
+    "postmortem_due_at": _lazy("Post-mortem due"),
+    "data_class": _lazy("Data class"),
+    "authentication": _lazy("Fresh sign-in"),
+    "statement_sha256": _lazy("SHA-256 of the statement"),
+    "credential": _lazy("Passkey's own name"),
+    "public_key": _lazy("Public key"),
+    "cose_key": _lazy("Public key as it came (COSE)"),
+    "aaguid": _lazy("Kind of authenticator"),
+    "rp_id": _lazy("Made for"),
+    "usable_from": _lazy("Approves from"),
+    "before": _lazy("Configuration before"),
+    "after": _lazy("Configuration after"),
 }
 # What is said here of a fact with parts; the whole of it is in the entry's JSON.
 _SUMMARIES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -137,10 +166,10 @@ def sentence(entry: AuditEntry) -> str:
     """Returns what happened, without a full stop: it is a heading as well."""
     words = _words(entry)
     try:
-        text = _SENTENCES[entry.event].format_map(words)
+        text = str(_SENTENCES[entry.event]).format_map(words)
     except KeyError:
         text = f"{words['actor']} {event_look(entry.event).word} {words['bypass']}"
-    return _cut(text)
+    return _cut(text.strip())
 
 
 def deed(entry: AuditEntry) -> str:
@@ -169,15 +198,17 @@ def _words(entry: AuditEntry) -> dict[str, str]:
     if "usable_from" in given:
         words["usable"] = _fact("usable_at", given["usable_from"])
     if "is_active" in given:
-        words["turned"] = "activated" if given["is_active"] else "deactivated"
+        words["turned"] = _("activated") if given["is_active"] else _("deactivated")
     return {**words, "actor": entry.actor, "bypass": entry.bypass_id}
 
 
 def _label(event: str, name: str) -> str:
     if (event, name) == (events.POLICY_PUBLISHED, "digest"):
-        return "Digest of the policy"
+        return _("Digest of the policy")
     words = name.removesuffix("_seconds").removesuffix("_at").replace("_", " ")
-    return _LABELS.get(name, f"{words[:1].upper()}{words[1:]}")
+    return (
+        str(_LABELS[name]) if name in _LABELS else (f"{words[:1].upper()}{words[1:]}")
+    )
 
 
 def _fact(name: str, value: Any) -> str:
@@ -193,9 +224,9 @@ def _fact(name: str, value: Any) -> str:
 def _text(name: str, value: Any) -> str:
     """Lengths in words, lists in a line, yes and no; all else as it is stored."""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _("yes") if value else _("no")
     if isinstance(value, int) and name.endswith("_seconds"):
-        return in_words(timedelta(seconds=value))
+        return duration(value)
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
         return ", ".join(value)
     if isinstance(value, dict) and name in _SUMMARIES:

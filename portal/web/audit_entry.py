@@ -9,12 +9,20 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.views.decorators.http import require_GET
 
+from breakglass import clock
 from breakglass.audit import export_readme, export_trust
 from breakglass.errors import NotFound, Unavailable
 from breakglass.models import AuditEntry, Bundle, Tenant
 from breakglass.queries import audit as log
+from breakglass.queries import messages, policies, standing
 from breakglass.states import SignedBy
-from portal.http import audit_checks, audit_words, custody, passkey_checks
+from portal.http import (
+    audit_bundle,
+    audit_checks,
+    audit_words,
+    custody,
+    passkey_checks,
+)
 from portal.http.audit_standing import newest_signed, readable
 from portal.http.htmx import PageRequest, render_page
 
@@ -34,6 +42,9 @@ def entry(request: PageRequest, tenant_slug: str, seq: int) -> HttpResponse:
         "pretty": audit_checks.pretty(found),
         "hash": bytes(found.entry_hash).hex(),
         "next": seq + 1 if head is not None and head.seq > seq else None,
+        "policy_version": _policy_version(tenant, found),
+        "sign_in": audit_checks.sign_in(found),
+        "now": clock.db_now(),
         **_proof(tenant, found),
     }
     return render_page(request, "audit/entry.html", context)
@@ -103,9 +114,15 @@ def _proof(tenant: Tenant, found: AuditEntry) -> dict[str, Any]:
         checkpoint=newest_signed(tenant),
     )
     lines[-1:-1] = passkey_checks.lines(found)
+    failed = [line for line in lines if line.state == audit_checks.FAILED]
+    known = _known(tenant, found)
+    waiting = [line for line in lines if line.state == audit_checks.WAITING]
     return {
         "checks": lines,
-        "failed": [line for line in lines if line.state == audit_checks.FAILED],
+        "failed": failed,
+        "known": known,
+        "is_bad": bool(failed or known),
+        "is_waiting": bool(waiting) and not failed and not known,
         **_shown(tenant, found, signed),
         "embedded": custody.is_embedded(signed),
         "issuer": settings.SIGNING_ISSUER,
@@ -113,12 +130,35 @@ def _proof(tenant: Tenant, found: AuditEntry) -> dict[str, Any]:
     }
 
 
+def _known(tenant: Tenant, found: AuditEntry) -> dict[str, Any] | None:
+    """What a check of the log found about this entry: since when, and who was told."""
+    row = standing.of(tenant=tenant)
+    if row is None or row.finding_at is None:
+        return None
+    is_first = row.finding_seq == found.seq
+    if not is_first and found.seq not in (row.bad_entries or ()):
+        return None
+    return {
+        "what": row.finding if is_first else "",
+        "since": row.finding_at,
+        "told": messages.told_of_finding(standing=row),
+    }
+
+
+def _policy_version(tenant: Tenant, found: AuditEntry) -> int | None:
+    """The version that the entry names, else that its request is pinned to."""
+    named = audit_checks.policy_version(found)
+    if named is not None or not found.bypass_id:
+        return named
+    return policies.pinned_version(tenant=tenant, bypass_id=found.bypass_id)
+
+
 def _shown(tenant: Tenant, found: AuditEntry, signed: Bundle | None) -> dict[str, Any]:
     """A bundle of the sealed key has no certificate, and no stock command."""
     if signed is None or signed.signed_by == SignedBy.SEALED_KEY:
         return {"signature": None, "command": ""}
     return {
-        "signature": audit_checks.signature_of(signed),
+        "signature": audit_bundle.signature_of(signed),
         "command": _command(tenant, found, signed),
     }
 

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.http import HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from breakglass.errors import PolicyViolation, ReauthenticationRequired
@@ -34,7 +35,7 @@ def page(request: PageRequest, tenant_slug: str) -> HttpResponse:
         except (PolicyViolation, ReauthenticationRequired) as error:
             form.add_error("reason", sentence(error).rstrip("."))
         else:
-            messages.success(request, "Proposed. Now another admin has to confirm.")
+            messages.success(request, _("Proposed. Now another admin has to confirm."))
             return go(request, "audit-reanchor", tenant.slug)
     return _page(request, tenant, form)
 
@@ -52,7 +53,7 @@ def confirm(request: PageRequest, tenant_slug: str) -> HttpResponse:
         )
     except ReauthenticationRequired:
         return go(request, sign_in_address(tenant))
-    messages.success(request, "The log is re-anchored and takes entries again.")
+    messages.success(request, _("The log is re-anchored and takes entries again."))
     return go(request, "audit-reanchor", tenant.slug)
 
 
@@ -61,7 +62,7 @@ def drop(request: PageRequest, tenant_slug: str) -> HttpResponse:
     """Takes a proposal back; the log stays read-only."""
     tenant = tenancy.of_request(request, tenant_slug)
     reanchoring.drop(tenant=tenant, person=request.user, proposal_id=_proposal(request))
-    messages.success(request, "The proposal is dropped. The log stays read-only.")
+    messages.success(request, _("The proposal is dropped. The log stays read-only."))
     return go(request, "audit-reanchor", tenant.slug)
 
 

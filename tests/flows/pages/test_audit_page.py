@@ -126,8 +126,8 @@ def test_an_approval_is_verified_when_it_is_looked_at(auditor, acme, active_gran
     entry = approval_of(acme)
     page = text(auditor.get(f"{LOG}/{entry.seq}"))
     assert f"Entry {entry.seq}: peer@acme.example approved" in page
-    assert "Signed by peer@acme.example, whom" in page
-    assert page.count("Verified</span>") == 3
+    assert "Signed by peer@acme.example, over exactly" in page
+    assert page.count("Verified</span>") == 5
     assert "Not yet</span>" in page  # no checkpoint so far
     assert f"sha256:{active_grant.request.digest_hex}" in page
     assert "--cert-identity peer@acme.example" in page
@@ -140,7 +140,7 @@ def test_a_signed_checkpoint_covers_what_came_before(auditor, acme, active_grant
     signatures.sign_due()
     entry = approval_of(acme)
     page = text(auditor.get(f"{LOG}/{entry.seq}"))
-    assert page.count("Verified</span>") == 4
+    assert page.count("Verified</span>") == 6
     assert "Not yet</span>" not in page
     assert "Sealed at" in text(auditor.get(LOG))
 
@@ -160,7 +160,9 @@ def test_the_downloads_are_the_exact_bytes(auditor, acme, active_grant):
 
 def test_an_entry_without_a_signature_has_no_bundle(auditor):
     assert auditor.get(f"{LOG}/1/bundle").status_code == 404
-    assert "Verify this yourself" not in text(auditor.get(f"{LOG}/1"))
+    page = text(auditor.get(f"{LOG}/1"))
+    assert "python verify_evidence.py evidence.zip" in page
+    assert "sigstore verify" not in page
 
 
 def test_an_entry_that_does_not_exist_is_not_found(auditor):
