@@ -27,6 +27,16 @@ class Conflict(BreakglassError):
     code = "conflict"
 
 
+class SentAlready(Conflict):
+    """The form was sent before, with other words; `bypass_id` is what it made."""
+
+    code = "sent_already"
+
+    def __init__(self, message: str, *, bypass_id: str) -> None:
+        super().__init__(message)
+        self.bypass_id = bypass_id
+
+
 class DigestMismatch(Conflict):
     """The decision was made on other terms than the ones on record."""
 

@@ -1,17 +1,13 @@
-"""Requests: the preview before, the page after, the list."""
+"""One request: its state, and all that its page shows to one viewer."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from breakglass.clock import DbNow
-from breakglass.errors import PolicyViolation
 from breakglass.models import (
     Approval,
     AuditEntry,
     BypassRequest,
     Deploy,
-    Gate,
     Grant,
     Intent,
     PostMortem,
@@ -24,35 +20,7 @@ from breakglass.queries.passkeys import Standing
 from breakglass.rules import eligibility, tiers
 from breakglass.rules.approval import Quorum
 from breakglass.rules.eligibility import Answer
-from breakglass.rules.scopes import Scope
 from breakglass.states import GrantState, IntentState, RequestState
-
-PAGE = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What would happen if this were sent now."""
-
-    tier: tiers.Tier
-    reasons: tuple[str, ...]
-    approvers: tuple[GroupNeed, ...]
-    ttl_choices: tuple[timedelta, ...]
-    similar_active: BypassRequest | None
-    similar_pending: BypassRequest | None
-    postmortem_days: int
-    policy_version: int
-    any_branch: bool
-    any_artifact: bool
-    with_passkey: tuple[User, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RequestPage:
-    """One page of a tenant's requests; `next` is empty on the last."""
-
-    rows: list[BypassRequest]
-    next: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,71 +53,6 @@ class RequestDetail:
     ttl_options: tuple[timedelta, ...]
     stricter_note: str
     passkeys: Passkeys
-
-
-def preview(
-    *,
-    tenant: Tenant,
-    requester: User,
-    gate: Gate,
-    service: str,
-    branch: str,
-    artifact: str,
-    impact: str,
-) -> Preview:
-    """Returns tier, approvers and TTL choices; PolicyViolation without a policy."""
-    policy = policies.current(tenant=tenant)
-    if policy is None:
-        msg = f"{tenant.name} has no published policy yet: ask an admin to publish one"
-        raise PolicyViolation(msg)
-    scope = Scope(gate=gate.slug, service=service, branch=branch, artifact=artifact)
-    target = tiers.Target(
-        scope=scope, environment=gate.environment, data_class=gate.data_class
-    )
-    chosen = tiers.select_tier(
-        policy=policies.as_rules(policy=policy),
-        target=target,
-        impact=tiers.Impact(impact),
-    )
-    same = BypassRequest.objects.filter(tenant=tenant, gate=gate, service=service)
-    needs = approvers.needs(
-        tenant=tenant,
-        requirements=chosen.tier.requirements,
-        without=[requester.pk],
-    )
-    return Preview(
-        tier=chosen.tier,
-        reasons=chosen.reasons,
-        approvers=needs,
-        ttl_choices=chosen.tier.ttl_choices,
-        similar_active=same.filter(
-            grant__state=GrantState.ACTIVE, grant__expires_at__gt=DbNow()
-        ).first(),
-        similar_pending=same.filter(
-            state=RequestState.PENDING, lapses_at__gt=DbNow()
-        ).first(),
-        postmortem_days=chosen.tier.postmortem_days,
-        policy_version=policy.version or 0,
-        any_branch=not branch,
-        any_artifact=not artifact,
-        with_passkey=_ready(tenant, needs) if chosen.tier.passkey_required else (),
-    )
-
-
-def page(*, tenant: Tenant, state: str = "", before: str = "") -> RequestPage:
-    """Returns one page, newest first, by keyset; a malformed `before` is the top."""
-    rows = BypassRequest.objects.filter(tenant=tenant).select_related(
-        "gate", "requester", "tier", "grant"
-    )
-    if state in RequestState.values:
-        rows = rows.filter(state=state)
-    key = _decode(before)
-    if key is not None:
-        rows = rows.filter(pk__lt=key)
-    found = list(rows.order_by("-pk")[: PAGE + 1])
-    more = len(found) > PAGE
-    found = found[:PAGE]
-    return RequestPage(rows=found, next=_encode(found[-1].pk) if more else "")
 
 
 def status_of(*, bypass: BypassRequest, grant: Grant | None, now: datetime) -> str:
@@ -275,14 +178,3 @@ def _stricter_note(*, pinned: tiers.Tier, latest: tiers.Tier) -> str:
         f"The policy changed after this was sent. Both have to be met: the "
         f"{pinned.name} tier as it was, and the {latest.name} tier as it is now."
     )
-
-
-def _encode(pk: int) -> str:
-    return urlsafe_b64encode(str(pk).encode()).decode()
-
-
-def _decode(key: str) -> int | None:
-    try:
-        return int(urlsafe_b64decode(key.encode())) if key else None
-    except ValueError:
-        return None

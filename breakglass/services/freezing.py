@@ -9,11 +9,12 @@ from uuid import UUID
 
 from breakglass import clock
 from breakglass.audit import chain
-from breakglass.errors import Conflict, InvalidInput
+from breakglass.errors import Conflict, InvalidInput, SentAlready
 from breakglass.models import BypassRequest, Gate, Policy, Tenant, Tier, User
 from breakglass.queries import access
 from breakglass.rules.identifiers import BYPASS_ID_ALPHABET, is_bypass_id
 from breakglass.signing.statements import REQUEST_TYPE
+from breakglass.texts import text
 
 _ID_LENGTH: Final = 6
 
@@ -87,6 +88,54 @@ def freeze(
         digest=sha256(body).digest(),
         opened_at=now,
         lapses_at=lapses_at,
+    )
+
+
+def sent_before(*, requester: User, wish: RequestWish) -> BypassRequest | None:
+    """
+    Returns what this form made when it was sent before; None the first time.
+
+    Raises SentAlready when its words have changed since: that is another request, and
+    must neither get lost nor be taken for the first one.
+    """
+    if wish.form_key is None:
+        return None
+    sent = (
+        BypassRequest.objects.filter(requester=requester, form_key=wish.form_key)
+        .select_related("tenant", "gate", "renews")
+        .first()
+    )
+    if sent is None or _is_wish_of(sent, wish=wish):
+        return sent
+    msg = text(
+        "This form was sent already, as %(bypass)s, and you changed it since. Open "
+        "that request, or send once more to ask for another bypass",
+        bypass=sent.bypass_id,
+    )
+    raise SentAlready(msg, bypass_id=sent.bypass_id)
+
+
+def _is_wish_of(bypass: BypassRequest, *, wish: RequestWish) -> bool:
+    """Says whether this is, word for word, what the request was made from."""
+    asked = (
+        bypass.gate.slug,
+        bypass.service,
+        bypass.branch,
+        bypass.artifact,
+        bypass.impact,
+        bypass.justification,
+        bypass.incident_url,
+        bypass.renews.bypass_id if bypass.renews else "",
+    )
+    return bypass.ttl == wish.ttl and asked == (
+        wish.gate,
+        wish.service,
+        wish.branch,
+        wish.artifact,
+        wish.impact,
+        wish.justification,
+        wish.incident_url,
+        wish.renews,
     )
 
 

@@ -1,7 +1,6 @@
 """Ask for a bypass, take it back, let it lapse."""
 
 from typing import Final
-from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -9,9 +8,13 @@ from django.db import transaction
 from breakglass import clock, outbox
 from breakglass.actors import SCHEDULER
 from breakglass.audit import chain, events, ledger
-from breakglass.errors import Conflict, InvalidInput, NotPermitted, PolicyViolation
+from breakglass.errors import (
+    Conflict,
+    InvalidInput,
+    NotPermitted,
+)
 from breakglass.models import BypassRequest, Gate, Policy, Tenant, Tier, User
-from breakglass.queries import access, policies, standing
+from breakglass.queries import access, policies, previews, standing
 from breakglass.rules import eligibility, tiers, window
 from breakglass.rules.identifiers import (
     check_identifier,
@@ -34,8 +37,9 @@ def open_request(
     Freezes a request, pins it to the current policy, and returns it.
 
     The same `form_key` of the same person is the same request: a double tap makes
-    one. Raises InvalidInput or PolicyViolation with the field at fault, NotPermitted
-    when the person may not ask for this gate.
+    one, and SentAlready is raised when it comes again with other words. Raises
+    InvalidInput or PolicyViolation with the field at fault, NotPermitted when the
+    person may not ask for this gate, LogReadOnly when nothing can be recorded.
     """
     checked = _checked(wish)
     with transaction.atomic():
@@ -43,7 +47,7 @@ def open_request(
         requester = User.objects.select_for_update(of=("self",), no_key=True).get(
             pk=requester.pk
         )
-        sent = _already_sent(requester=requester, form_key=checked.form_key)
+        sent = freezing.sent_before(requester=requester, wish=checked)
         if sent is not None:
             return sent
         gate = _gate(tenant=tenant, slug=checked.gate)
@@ -157,16 +161,6 @@ def _checked(wish: RequestWish) -> RequestWish:
     )
 
 
-def _already_sent(*, requester: User, form_key: UUID | None) -> BypassRequest | None:
-    if form_key is None:
-        return None
-    return (
-        BypassRequest.objects.filter(requester=requester, form_key=form_key)
-        .select_related("tenant", "gate")
-        .first()
-    )
-
-
 def _gate(*, tenant: Tenant, slug: str) -> Gate:
     gate = (
         Gate.objects.filter(tenant=tenant, slug=slug).select_related("tenant").first()
@@ -201,10 +195,7 @@ def _require_may_ask(*, tenant: Tenant, requester: User, gate: Gate) -> None:
 def _tier_of(
     *, tenant: Tenant, gate: Gate, wish: RequestWish
 ) -> tuple[Policy, Tier, tiers.Tier]:
-    policy = policies.current(tenant=tenant)
-    if policy is None:
-        msg = f"{tenant.name} has no published policy yet: ask an admin to publish one"
-        raise PolicyViolation(msg)
+    policy = previews.require_policy(tenant=tenant)
     target = tiers.Target(
         scope=Scope(
             gate=gate.slug,

@@ -1,27 +1,41 @@
 """The request form: text to typed values. Whether it is allowed says the service."""
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from itertools import groupby
 from typing import Any, Final
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from breakglass.errors import InvalidInput
 from breakglass.models import Gate
 from breakglass.rules.identifiers import check_identifier, check_text, check_url
-from breakglass.rules.window import in_words
 from portal.http.errors import sentence
+from portal.templatetags.portal import duration
 
 JUSTIFICATION_MINIMUM: Final = 10
 JUSTIFICATION_MAXIMUM: Final = 2000
+SCOPE: Final = ("service", "branch", "artifact")
 _MINUTE: Final = timedelta(minutes=1)
+_DAY: Final = 24 * 60
 _SENSIBLE: Final = timedelta(minutes=15)  # less is for drills and tests
 _PLAIN: Final = {
     "class": "form-control",
     "autocapitalize": "none",
+    "autocomplete": "off",
     "spellcheck": "false",
+}
+# How an error names a field: "the reason is too short".
+_SUBJECTS: Final = {
+    "service": gettext_lazy("the service"),
+    "branch": gettext_lazy("the branch"),
+    "artifact": gettext_lazy("the artefact digest"),
+    "incident_url": gettext_lazy("the incident link"),
+    "justification": gettext_lazy("the reason"),
 }
 
 
@@ -30,12 +44,37 @@ def minutes(length: timedelta) -> int:
     return int(length / _MINUTE)
 
 
-def length_choices(lengths: Sequence[timedelta]) -> list[tuple[str, str]]:
-    """Returns lengths as choices: the minutes, and the words."""
-    return [(str(minutes(length)), in_words(length)) for length in lengths]
+def length_choices(
+    lengths: Sequence[timedelta], *, tier: str = ""
+) -> list[tuple[str, str]]:
+    """
+    Returns lengths, shortest first, as choices: the minutes, and the words.
+
+    With a tier's name the longest says that it is the most which that tier allows.
+    """
+    listed = [(str(minutes(length)), duration(length)) for length in lengths]
+    if tier and listed:
+        value, words = listed[-1]
+        most = _("%(length)s (the maximum of the tier %(tier)s)")
+        listed[-1] = (value, most % {"length": words, "tier": tier})
+    return listed
 
 
-_DAY = 24 * 60
+def gate_choices(gates: Iterable[Gate]) -> list[tuple[str, Any]]:
+    """Returns gates as choices, grouped by environment where there are several."""
+    ordered = sorted(gates, key=lambda gate: (gate.environment, gate.slug))
+    groups = [
+        (
+            environment or _("No environment"),
+            [(one.slug, _gate_words(one)) for one in found],
+        )
+        for environment, found in groupby(ordered, key=lambda gate: gate.environment)
+    ]
+    return (
+        list(groups)
+        if len(groups) > 1
+        else [pair for _group, of in groups for pair in of]
+    )
 
 
 class LengthField(forms.TypedChoiceField):
@@ -51,45 +90,50 @@ class RequestForm(forms.Form):
     """What the on-call fills in. Order and names as in design.md section 11."""
 
     gate = forms.ChoiceField(
-        label="Gate to bypass",
-        help_text="The gate that stopped your deploy.",
+        label=gettext_lazy("Gate to bypass"),
+        help_text=gettext_lazy("The gate that stopped your deploy."),
         widget=forms.Select(attrs={"class": "form-select"}),
         error_messages={
-            "required": "Choose the gate to bypass",
-            "invalid_choice": "Choose a gate from the list",
+            "required": gettext_lazy("Choose the gate to bypass"),
+            "invalid_choice": gettext_lazy("Choose a gate from the list"),
         },
     )
     service = forms.CharField(
-        label="Service",
-        help_text="Exactly as your pipeline calls it, for example checkout.",
+        label=gettext_lazy("Service"),
+        help_text=gettext_lazy(
+            "Exactly as your pipeline calls it, for example checkout."
+        ),
         widget=forms.TextInput(attrs=_PLAIN),
-        error_messages={"required": "Name the service"},
+        error_messages={"required": gettext_lazy("Name the service")},
     )
     branch = forms.CharField(
-        label="Branch",
+        label=gettext_lazy("Branch"),
         required=False,
-        help_text="Empty means any branch.",
+        help_text=gettext_lazy("Empty means any branch."),
         widget=forms.TextInput(attrs=_PLAIN),
     )
     artifact = forms.CharField(
-        label="Artefact digest",
+        label=gettext_lazy("Artefact digest"),
         required=False,
-        help_text="Empty means any artefact.",
+        help_text=gettext_lazy("Empty means any artefact."),
         widget=forms.TextInput(attrs={**_PLAIN, "placeholder": "sha256:…"}),
     )
     impact = forms.ChoiceField(
-        label="How big is the impact?",
+        label=gettext_lazy("How big is the impact?"),
         choices=[
-            ("low", "Low: few people notice"),
-            ("high", "High: many people are affected, or data is at risk"),
+            ("low", gettext_lazy("Low: few people notice")),
+            (
+                "high",
+                gettext_lazy("High: many people are affected, or data is at risk"),
+            ),
         ],
         initial="low",
         widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
-        error_messages={"required": "Choose how big the impact is"},
+        error_messages={"required": gettext_lazy("Choose how big the impact is")},
     )
     justification = forms.CharField(
-        label="Why is this needed now?",
-        help_text=(
+        label=gettext_lazy("Why is this needed now?"),
+        help_text=gettext_lazy(
             "What is broken, for whom, and why it cannot wait. Everyone in your team "
             "can read this, and it stays in the log."
         ),
@@ -101,23 +145,23 @@ class RequestForm(forms.Form):
                 "maxlength": JUSTIFICATION_MAXIMUM,
             }
         ),
-        error_messages={"required": "Say why the bypass is needed"},
+        error_messages={"required": gettext_lazy("Say why the bypass is needed")},
     )
     incident_url = forms.CharField(
-        label="Incident link",
+        label=gettext_lazy("Incident link"),
         required=False,
         widget=forms.URLInput(
             attrs={"class": "form-control", "placeholder": "https://"}
         ),
     )
     ttl = LengthField(
-        label="How long?",
+        label=gettext_lazy("How long?"),
         coerce=int,
-        help_text="Approvers may shorten this. It closes by itself.",
+        help_text=gettext_lazy("Approvers may shorten this. It closes by itself."),
         widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
         error_messages={
-            "required": "Choose how long the bypass lasts",
-            "invalid_choice": "Choose one of the times offered",
+            "required": gettext_lazy("Choose how long the bypass lasts"),
+            "invalid_choice": gettext_lazy("Choose one of the times offered"),
         },
     )
     renews = forms.CharField(required=False, max_length=9, widget=forms.HiddenInput)
@@ -131,24 +175,44 @@ class RequestForm(forms.Form):
         initial: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(data, initial={"form_key": uuid.uuid4(), **(initial or {})})
-        listed = [(gate.slug, _gate_words(gate)) for gate in gates]
-        self._field("gate").choices = [("", "Choose a gate"), *listed]
+        self._field("gate").choices = [("", _("Choose a gate")), *gate_choices(gates)]
 
-    def offer(self, lengths: Sequence[timedelta]) -> None:
-        """Sets the lengths to choose from; the shortest sensible one is checked."""
+    @property
+    def scope_is_settled(self) -> bool:
+        """True when what is asked for is named, and nothing of it needs mending."""
+        is_wrong = self.is_bound and any(name in self.errors for name in SCOPE)
+        return bool(self["service"].value()) and not is_wrong
+
+    @property
+    def length(self) -> timedelta:
+        """The length that is chosen; ask after `offer`, which sees to a good one."""
+        return int(self["ttl"].value() or 0) * _MINUTE
+
+    def renew_key(self) -> None:
+        """Makes this another form: sent once more, it asks for another bypass."""
+        self.data = {**self._plain(), "form_key": str(uuid.uuid4())}
+
+    def offer(self, lengths: Sequence[timedelta], *, tier: str = "") -> str:
+        """
+        Sets the lengths to choose from; the shortest sensible one is checked.
+
+        Returns the minutes that were asked for when they are not among them.
+        """
         ordered = sorted(lengths)
-        choices = length_choices(ordered)
+        choices = length_choices(ordered, tier=tier)
         self._field("ttl").choices = choices
         offered = [value for value, _ in choices]
         if not offered:
-            return
+            return ""
         sensible = [length for length in ordered if length >= _SENSIBLE]
         first = str(minutes(sensible[0] if sensible else ordered[-1]))
-        if str(self.initial.get("ttl")) not in offered:
+        asked = str(self.initial.get("ttl", ""))
+        if asked not in offered:
             self.initial["ttl"] = first
         if self.is_bound and self.data.get("ttl") not in offered:
             # Another tier has other lengths: offer one of its own, not none at all.
             self.data = {**self._plain(), "ttl": first}
+        return "" if asked in offered else asked
 
     def clean_service(self) -> str:
         """Checks the alphabet; nothing is folded."""
@@ -183,9 +247,8 @@ class RequestForm(forms.Form):
         value = str(self.cleaned_data[name])
         if not value:
             return ""
-        label = str(self.fields[name].label).rstrip("?")
         try:
-            return check(value, field=_subject(name, label))
+            return check(value, field=str(_SUBJECTS[name]))
         except InvalidInput as error:
             raise ValidationError(sentence(error).rstrip(".")) from error
 
@@ -198,13 +261,9 @@ class RequestForm(forms.Form):
         return {name: self.data.get(name) for name in self.data}
 
 
-def _subject(name: str, label: str) -> str:
-    """Names a field in a sentence: "the reason is too short"."""
-    return {"justification": "the reason"}.get(
-        name, f"the {label[0].lower()}{label[1:]}"
-    )
-
-
 def _gate_words(gate: Gate) -> str:
-    where = f" ({gate.environment})" if gate.environment else ""
-    return f"{gate.name}{where}" if gate.name else f"{gate.slug}{where}"
+    name = gate.name or gate.slug
+    if not gate.environment:
+        return name
+    named = {"gate": name, "environment": gate.environment}
+    return _("%(gate)s (%(environment)s)") % named

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from breakglass.models import AuditEntry, Intent
+from breakglass.models import AuditEntry, Intent, Tenant
 from breakglass.services import grants, policies, postmortems
 from tests import factories
 from tests.browser.steps import PLACEHOLDER, expect, postmortem_url, request_url
@@ -30,6 +30,7 @@ LOOKS = (
 def world(acme, people, gate, database_gate, gate_token):
     """A request in each state that has a page of its own."""
     made = SimpleNamespace(people=people, gate=gate)
+    Tenant.objects.filter(pk=acme.pk).update(emergency_text="Call +44 20 7946 0018.")
     made.published = _closed(acme, people, gate, service="search")
     made.closed = _closed(acme, people, gate, service="mail")
     made.active = factories.request(acme, people.oncall, gate, branch="main")
@@ -114,6 +115,8 @@ def _oncall(world):
     yield "keys", "/", _open_keys
     yield "requests", REQUESTS, None
     yield "new", f"{REQUESTS}/new", None
+    yield "requests, none", f"{REQUESTS}?state=pending&gate=db-migrate&q=zzz", None
+    yield "new, bad link", f"{REQUESTS}/new?gate=nope&service=a%20b&ttl=soon", None
     yield "new, filled in", f"{REQUESTS}/new?gate=db-migrate&service=checkout", None
     yield "new, in error", f"{REQUESTS}/new", _empty_send
     yield "pending", request_url(world.high), None
