@@ -7,6 +7,7 @@ from typing import Final
 from breakglass.models import (
     PostMortem,
     PostMortemDraft,
+    PostMortemNote,
     PostMortemReview,
     PostMortemRevision,
     RoleMember,
@@ -116,9 +117,20 @@ def members_of(*, tenant: Tenant) -> list[User]:
     return list(people.order_by("name", "email"))
 
 
+def writers_of(*, postmortem: PostMortem) -> set[int]:
+    """Returns the ids of everybody who saved any of it."""
+    return set(
+        postmortem.revisions.values_list("saved_by", flat=True).order_by().distinct()
+    )
+
+
+def notes_of(*, postmortem: PostMortem) -> list[PostMortemNote]:
+    """Returns what was added after the publication, oldest first."""
+    return list(postmortem.notes.select_related("author").order_by("at", "pk"))
+
+
 def may_review(*, postmortem: PostMortem) -> list[User]:
     """Returns who may review it: members who neither own it nor wrote any of it."""
-    wrote = set(postmortem.revisions.values_list("saved_by", flat=True))
-    own = {postmortem.assignee_id, *wrote}
+    own = {postmortem.assignee_id, *writers_of(postmortem=postmortem)}
     members = members_of(tenant=postmortem.tenant)
     return [person for person in members if person.pk not in own]

@@ -1,12 +1,20 @@
 """Post-mortems: lists, and the facts that a draft is pre-filled with."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from breakglass.errors import NotFound
-from breakglass.models import AuditEntry, Grant, PostMortem, Tenant, User
+from breakglass.models import (
+    AuditEntry,
+    Grant,
+    PostMortem,
+    PostMortemReview,
+    Tenant,
+    User,
+)
 from breakglass.rules import postmortem_timeline as timeline
 from breakglass.rules.postmortem import ActionItemView, Missing, missing, prefill
 from breakglass.rules.postmortem_timeline import Line
@@ -14,6 +22,8 @@ from breakglass.rules.window import in_words
 from breakglass.states import GrantState, PostMortemState
 
 LISTED = 100
+PAGE = 25
+BIGGEST = 2**63
 
 # The signed and the automatic steps that make a draft timeline.
 _TIMELINE = {
@@ -51,20 +61,84 @@ def due_of(*, tenants: Sequence[Tenant], now: datetime) -> list[PostMortem]:
     )
 
 
-def listing(*, tenant: Tenant, user: User, tab: str, now: datetime) -> list[PostMortem]:
-    """Returns one tab by deadline: mine and overdue soonest first, all newest first."""
-    rows = _rows().filter(tenant=tenant).prefetch_related("action_items")
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One page of a list; `following` leads to the next, and is empty at the end."""
+
+    rows: Sequence[PostMortem]
+    following: str
+
+
+def listing(
+    *, tenant: Tenant, user: User, tab: str, now: datetime, after: str = ""
+) -> Listed:
+    """
+    Returns one page of a tab by deadline: mine and overdue soonest first, all latest.
+
+    Each row knows `is_in_review`. `after` is a page's `following`; what is none means
+    the first page.
+    """
+    in_review = PostMortemReview.objects.filter(
+        postmortem=OuterRef("pk"), ended_at__isnull=True
+    )
+    rows = (
+        _rows()
+        .filter(tenant=tenant)
+        .annotate(is_in_review=Exists(in_review))
+        .prefetch_related("action_items")
+    )
     if tab == "mine":
         rows = rows.filter(assignee=user).exclude(state=PostMortemState.PUBLISHED)
     elif tab == "overdue":
         rows = rows.filter(due_at__lte=now).exclude(state=PostMortemState.PUBLISHED)
-    soonest_first = "due_at" if tab in ("mine", "overdue") else "-due_at"
-    return list(rows.order_by(soonest_first)[:200])
+    is_rising = tab in ("mine", "overdue")
+    cursor = _cursor(after)
+    if cursor is not None:
+        due_at, pk = cursor
+        beyond = (
+            Q(due_at__gt=due_at) | Q(due_at=due_at, pk__gt=pk)
+            if is_rising
+            else Q(due_at__lt=due_at) | Q(due_at=due_at, pk__lt=pk)
+        )
+        rows = rows.filter(beyond)
+    order = ("due_at", "pk") if is_rising else ("-due_at", "-pk")
+    found = list(rows.order_by(*order)[: PAGE + 1])
+    last = found[PAGE - 1] if len(found) > PAGE else None
+    following = f"{last.due_at.isoformat()}~{last.pk}" if last else ""
+    return Listed(found[:PAGE], following)
+
+
+def _cursor(after: str) -> tuple[datetime, int] | None:
+    moment, _, pk = after.partition("~")
+    try:
+        found = datetime.fromisoformat(moment), int(pk)
+    except ValueError:
+        return None
+    is_usable = found[0].tzinfo is not None and 0 <= found[1] < BIGGEST
+    return found if is_usable else None
+
+
+def progress(*, postmortem: PostMortem, is_in_review: bool) -> str:
+    """Returns how far an open one is: `review`, `progress` or `todo`."""
+    if is_in_review:
+        return "review"
+    return "progress" if postmortem.revision else "todo"
+
+
+def state_in_list(*, postmortem: PostMortem, now: datetime) -> str:
+    """Returns the state of a row of `listing`, by predicate."""
+    if postmortem.state == PostMortemState.PUBLISHED:
+        return "done"
+    if not is_open(postmortem=postmortem, now=now):
+        return "scheduled"
+    in_review = bool(getattr(postmortem, "is_in_review", False))
+    return progress(postmortem=postmortem, is_in_review=in_review)
 
 
 def for_bypass(*, tenant: Tenant, bypass_id: str) -> PostMortem:
     """Returns the post-mortem of one bypass, or raises NotFound."""
-    found = _rows().filter(tenant=tenant, grant__request__bypass_id=bypass_id).first()
+    rows = _rows().prefetch_related("action_items")
+    found = rows.filter(tenant=tenant, grant__request__bypass_id=bypass_id).first()
     if found is None:
         msg = f"there is no post-mortem for {bypass_id[:20]} in {tenant.slug}"
         raise NotFound(msg)
@@ -159,10 +233,16 @@ def signed_lines(*, grant: Grant) -> list[Line]:
     ]
 
 
-def missing_of(*, postmortem: PostMortem) -> tuple[Missing, ...]:
-    """Returns what the stored text, items and answers still lack for publishing."""
+def missing_of(
+    *, postmortem: PostMortem, body: str | None = None
+) -> tuple[Missing, ...]:
+    """
+    Returns what the stored text, items and answers still lack for publishing.
+
+    A `body` is given where the opening has not frozen one yet.
+    """
     return missing(
-        body=postmortem.body,
+        body=postmortem.body if body is None else body,
         action_items=[
             ActionItemView(item.text, item.is_done)
             for item in postmortem.action_items.all()

@@ -113,6 +113,10 @@ POSTMORTEM_TEMPLATE: Final = """\
 
 _What happened, in three sentences, for somebody who was asleep._
 
+## Impact
+
+_Who was affected, for how long, and how badly: users, minutes, money._
+
 ## The bypass
 
 | | |
@@ -141,17 +145,15 @@ ${deploys}
 
 ${timeline}
 
-## Impact
-
-_Who was affected, for how long, and how badly._
-
-## Why a bypass was needed
-
-_Why the gate stood in the way, and whether it was right to._
+## What happened
 
 ## What went well
 
 ## What went wrong
+
+## Why a bypass was needed
+
+_Why the gate stood in the way, and whether it was right to._
 
 ## What changes
 

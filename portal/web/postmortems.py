@@ -6,23 +6,30 @@ from typing import Any, Final
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from breakglass import clock
 from breakglass.errors import Conflict, PolicyViolation
 from breakglass.models import PostMortem, Tenant
-from breakglass.queries import access
+from breakglass.queries import postmortem_history as history
 from breakglass.queries import postmortems as queries
-from breakglass.rules import postmortem as rules
-from breakglass.services import postmortems
-from breakglass.states import PostMortemState
-from portal.forms.postmortems import Editor
-from portal.http import markdown, tenancy
+from breakglass.rules.postmortem_body import SectionClash, digest
+from breakglass.services import postmortem_reviews, postmortems
+from portal.forms.postmortem_sections import Sections
+from portal.forms.postmortems import Editor, words_of
+from portal.http import markdown, postmortem_page, tenancy
 from portal.http.errors import sentence
 from portal.http.htmx import PageRequest, go, render_page
 
-TABS: Final = (("mine", "Mine"), ("overdue", "Overdue"), ("all", "All"))
+TABS: Final = (
+    ("mine", gettext_lazy("Mine")),
+    ("overdue", gettext_lazy("Overdue")),
+    ("all", gettext_lazy("All")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,7 @@ class Row:
 
     postmortem: PostMortem
     state: str
+    is_overdue: bool
     done: int
     items: int
 
@@ -38,18 +46,23 @@ class Row:
 @login_required
 @require_GET
 def index(request: PageRequest, tenant_slug: str) -> HttpResponse:
-    """What is mine, what is late, or everything."""
+    """What is mine, what is late, or everything, by deadline, page by page."""
     tenant = tenancy.of_request(request, tenant_slug)
     now = clock.db_now()
     tab = request.GET.get("tab", "mine")
     tab = tab if tab in dict(TABS) else "mine"
-    found = queries.listing(tenant=tenant, user=request.user, tab=tab, now=now)
+    after = request.GET.get("after", "")
+    found = queries.listing(
+        tenant=tenant, user=request.user, tab=tab, now=now, after=after
+    )
     context = {
         "tenant": tenant,
         "tab": tab,
         "tabs": TABS,
         "now": now,
-        "rows": [_row(postmortem, now) for postmortem in found],
+        "after": after,
+        "following": found.following,
+        "rows": [_row(postmortem, now) for postmortem in found.rows],
     }
     return render_page(request, "postmortems/index.html", context, fragment="rows")
 
@@ -62,7 +75,11 @@ def page(request: PageRequest, tenant_slug: str, bypass_id: str) -> HttpResponse
     found = queries.for_bypass(tenant=tenant, bypass_id=bypass_id)
     if request.method == "POST":
         return _save(request, tenant, found)
-    return _page(request, tenant, found, Editor.of(postmortem=found, body=_body(found)))
+    kept = history.typed_by(postmortem=found, person=request.user)
+    editor = _editor(found)
+    if kept is not None:
+        editor = Editor.posted(QueryDict(kept.typed), sections=editor.sections)
+    return _page(request, tenant, found, editor, more={"kept": kept})
 
 
 @login_required
@@ -71,10 +88,15 @@ def preview(request: PageRequest, tenant_slug: str, bypass_id: str) -> HttpRespo
     """Shows what was typed as it will read. Stores nothing."""
     tenant = tenancy.of_request(request, tenant_slug)
     found = queries.for_bypass(tenant=tenant, bypass_id=bypass_id)
-    editor = Editor.posted(request.POST)
-    editor.is_valid()
-    shown = markdown.render(editor.form.cleaned_data.get("body", ""))
-    more = {"preview": shown}
+    editor = Editor.posted(request.POST, sections=_editor(found).sections)
+    texts = request.POST.getlist("body")
+    number = request.POST.get("preview", "")
+    which = int(number) if number.isdecimal() else 0
+    text = texts[which] if which < len(texts) else ""
+    more = {
+        "preview": markdown.render(text),
+        "previewed": which if number.isdecimal() else None,
+    }
     return _page(request, tenant, found, editor, fragment="preview", more=more)
 
 
@@ -84,44 +106,55 @@ def more_rows(request: PageRequest, tenant_slug: str, bypass_id: str) -> HttpRes
     """Adds an empty action item to what was typed. Stores nothing."""
     tenant = tenancy.of_request(request, tenant_slug)
     found = queries.for_bypass(tenant=tenant, bypass_id=bypass_id)
-    editor = Editor.posted(request.POST, more_rows=1)
+    editor = Editor.posted(request.POST, sections=_editor(found).sections, more_rows=1)
     return _page(request, tenant, found, editor, fragment="items")
 
 
 def _save(request: PageRequest, tenant: Tenant, found: PostMortem) -> HttpResponse:
-    """Stores the text, and publishes it when asked; a refusal keeps what was typed."""
-    editor = Editor.posted(request.POST)
+    """Stores what was typed, and publishes it or sends it to review when asked."""
+    editor = Editor.posted(request.POST, sections=_editor(found).sections)
     if not editor.is_valid():
         return _page(request, tenant, found, editor, status=422)
     bypass_id = found.grant.request.bypass_id
-    words: dict[str, Any] = {"tenant": tenant, "bypass_id": bypass_id}
+    words: dict[str, Any] = {
+        "tenant": tenant,
+        "bypass_id": bypass_id,
+        "person": request.user,
+    }
+    said = _("Saved.")
     try:
-        _store(request, found, editor, words)
+        _store(found, editor, words)
         if "publish" in request.POST:
-            postmortems.publish(**words, person=request.user)
+            postmortems.publish(**words)
+            said = _("Published.")
+        elif "send" in request.POST:
+            chosen = postmortem_page.ids(request.POST.getlist("reviewers"))
+            postmortem_reviews.ask(**words, reviewers=chosen)
+            said = _("Sent for review. The reviewers are told.")
+        elif "take_back" in request.POST:
+            postmortem_reviews.take_back(**words)
+            said = _("Taken back from review.")
     except Conflict as error:
         return _clash(request, tenant, found, editor, error)
     except PolicyViolation as error:
-        return _unfinished(request, tenant, editor, error, words)
-    done = "Published." if "publish" in request.POST else "Saved."
-    messages.success(request, done)
+        return _unfinished(request, tenant, found, editor, error)
+    messages.success(request, said)
     return go(request, "postmortem", tenant.slug, bypass_id)
 
 
-def _store(
-    request: PageRequest, found: PostMortem, editor: Editor, words: dict[str, Any]
-) -> None:
+def _store(found: PostMortem, editor: Editor, words: dict[str, Any]) -> None:
+    items = [postmortems.ActionItemInput(**row) for row in editor.action_items()]
+    if not editor.is_whole:
+        given = postmortems.Answers(action_items=items, **editor.answers())
+        postmortems.save_sections(**words, edits=editor.sections.edits(), given=given)
+        return
     postmortems.save_draft(
         **words,
-        person=request.user,
         body=editor.form.cleaned_data["body"],
-        action_items=[
-            postmortems.ActionItemInput(text=text, owner=owner, is_done=is_done)
-            for text, owner, is_done in editor.action_items()
-        ],
+        action_items=items,
         no_action_reason=editor.form.cleaned_data["no_action_reason"],
         revision=editor.revision(default=found.revision),
-        gate_blamed=found.gate_blamed or "unknown",
+        gate_blamed=editor.blame(stored=found.gate_blamed),
     )
 
 
@@ -132,38 +165,68 @@ def _clash(
     editor: Editor,
     error: Conflict,
 ) -> HttpResponse:
-    """
-    Shows the typed text above the stored one; nothing is lost.
-
-    The next save stands on the stored revision: by then both have been seen.
-    """
+    """Shows both texts, section by section where they are; nothing is lost."""
     bypass_id = found.grant.request.bypass_id
     stored = queries.for_bypass(tenant=tenant, bypass_id=bypass_id)
-    clash = {"clash": sentence(error), "theirs": stored.body}
-    return _page(
-        request,
-        tenant,
-        stored,
-        editor.at_revision(stored.revision),
-        status=409,
-        more=clash,
-    )
+    more: dict[str, Any] = {"clash": sentence(error)}
+    if isinstance(error, SectionClash):
+        said = [(clash, _who(stored, clash.key)) for clash in error.clashes]
+        items = digest(history.items_in_words(postmortem=stored))
+        editor.clashed(said, items_base=items)
+        editor.sections.rebased(_editor(stored).sections)
+        more["clashes"] = said
+    elif editor.is_whole:
+        editor = editor.at_revision(stored.revision)
+        more["theirs"] = stored.body
+    return _page(request, tenant, stored, editor, status=409, more=more)
+
+
+def _who(stored: PostMortem, key: str) -> str:
+    """Says whose text stands there now."""
+    change = history.last_change(postmortem=stored, key=key)
+    if change is None:
+        return _("This section was saved. Your text is below, nothing is lost.")
+    return _(
+        "%(name)s saved this section at %(time)s UTC. Your text is below, "
+        "nothing is lost."
+    ) % {"name": change.by.name, "time": date_format(change.at, "H:i")}
 
 
 def _unfinished(
     request: PageRequest,
     tenant: Tenant,
+    found: PostMortem,
     editor: Editor,
     error: PolicyViolation,
-    words: dict[str, Any],
 ) -> HttpResponse:
-    """Says what is missing. The text itself is stored when only publishing failed."""
-    stored = queries.for_bypass(**words)
-    fresh = editor.at_revision(stored.revision)
-    fresh.is_valid()
-    for problem in _missing(stored) or [sentence(error)]:
-        fresh.form.add_error("body", problem)
-    return _page(request, tenant, stored, fresh, status=422)
+    """Says what is missing. The text is stored when only the next step failed."""
+    bypass_id = found.grant.request.bypass_id
+    stored = queries.for_bypass(tenant=tenant, bypass_id=bypass_id)
+    is_saved = stored.revision != found.revision
+    if not editor.is_whole and is_saved:
+        editor = _editor(stored)
+    elif editor.is_whole:
+        editor = editor.at_revision(stored.revision)
+    missing = queries.missing_of(postmortem=stored)
+    if error.field == "body" and missing:
+        editor.missing(missing)
+    else:
+        field = {"reviewers": "review"}.get(error.field, "")
+        editor.problems.append((field, sentence(error)))
+    return _page(
+        request, tenant, stored, editor, status=422, more={"is_saved": is_saved}
+    )
+
+
+def _editor(found: PostMortem) -> Editor:
+    """What is stored, as fields."""
+    sections = Sections.of(
+        postmortem=found,
+        body=postmortem_page.body_of(found),
+        signed=queries.signed_lines(grant=found.grant),
+    )
+    base = digest(history.items_in_words(postmortem=found))
+    return Editor.of(postmortem=found, sections=sections, base=base)
 
 
 def _page(
@@ -178,57 +241,58 @@ def _page(
 ) -> HttpResponse:
     """The one page in all its states; only who may write it gets the editor."""
     now = clock.db_now()
-    writes = _may_write(request, tenant, found)
+    writes = postmortem_page.may_write(user=request.user, tenant=tenant, found=found)
     is_open = queries.is_open(postmortem=found, now=now)
-    context = {
+    context: dict[str, Any] = {
         "tenant": tenant,
         "postmortem": found,
         "grant": found.grant,
         "bypass": found.grant.request,
         "now": now,
-        "state": _state(found, now),
         "is_open": is_open,
-        "editor": editor if writes and is_open else None,
-        "missing": _missing(found) if is_open else [],
-        "text": markdown.render(_body(found)),
+        "is_overdue": queries.is_overdue(postmortem=found, now=now),
+        "address": request.build_absolute_uri(request.path),
         "action_items": list(found.action_items.all()),
+        **postmortem_page.review_context(user=request.user, found=found),
         **(more or {}),
     }
+    state = postmortem_page.state_of(found=found, now=now, review=context["review"])
+    context["state"] = state
+    if state == "done":
+        context["notes"] = history.notes_of(postmortem=found)
+        context["may_tick"] = postmortem_page.owns(
+            user=request.user, tenant=tenant, found=found
+        )
+    if is_open:
+        body = postmortem_page.body_of(found)
+        missing = queries.missing_of(postmortem=found, body=body)
+        context["missing"] = words_of(missing)
+        context["steps"] = postmortem_page.steps(
+            missing=missing,
+            has_timeline=any(one.is_timeline for one in editor.sections.fields),
+            reviewed=state == "done",
+        )
+    if writes and is_open:
+        context["editor"] = editor
+        context |= postmortem_page.people_context(
+            user=request.user,
+            tenant=tenant,
+            found=found,
+            chosen=editor.sent.getlist("reviewers"),
+        )
+    else:
+        context["text"] = markdown.render(postmortem_page.body_of(found))
     return render_page(
         request, "postmortems/page.html", context, fragment=fragment, status=status
     )
 
 
-def _may_write(request: PageRequest, tenant: Tenant, found: PostMortem) -> bool:
-    if found.state == PostMortemState.PUBLISHED:
-        return False
-    if found.assignee_id == request.user.pk:
-        return True
-    return access.may(user=request.user, permission="manage_tenant", on=tenant)
-
-
-def _body(found: PostMortem) -> str:
-    """The stored text; until the opening froze it, the facts as they are now."""
-    if found.state == PostMortemState.SCHEDULED:
-        return queries.draft_body(postmortem=found)
-    return found.body
-
-
-def _missing(found: PostMortem) -> list[str]:
-    """What still blocks publishing what is stored."""
-    return [rules.in_words(part) for part in queries.missing_of(postmortem=found)]
-
-
 def _row(postmortem: PostMortem, now: datetime) -> Row:
     items = list(postmortem.action_items.all())
-    done = sum(item.is_done for item in items)
-    return Row(postmortem, _state(postmortem, now), done, len(items))
-
-
-def _state(postmortem: PostMortem, now: datetime) -> str:
-    """The word to show: overdue and open are true by predicate."""
-    if queries.is_overdue(postmortem=postmortem, now=now):
-        return "overdue"
-    if queries.is_open(postmortem=postmortem, now=now):
-        return "open"
-    return str(postmortem.state)
+    return Row(
+        postmortem=postmortem,
+        state=queries.state_in_list(postmortem=postmortem, now=now),
+        is_overdue=queries.is_overdue(postmortem=postmortem, now=now),
+        done=sum(item.is_done for item in items),
+        items=len(items),
+    )

@@ -63,7 +63,9 @@ def close_early(page, reason):
 
 def write_up(page, text):
     """Fills in everything that a pre-filled post-mortem still asks for."""
-    body = page.locator("[name=body]")
-    body.fill(PLACEHOLDER.sub(text, body.input_value()))
+    for body in page.locator("[name=body]").all():
+        if PLACEHOLDER.search(body.input_value()):
+            body.fill(PLACEHOLDER.sub(text, body.input_value()))
+    page.get_by_label("Yes, it stood in the way").check()
     page.get_by_label("What is to be done").first.fill("Alarm on memory")
     page.get_by_label("Who does it").first.fill("Oncall")

@@ -105,8 +105,13 @@ def _issue(page):
 
 
 def _preview(page):
-    page.get_by_role("button", name="Preview").click()
-    expect(page.locator("#preview h2").first).to_be_visible()
+    page.get_by_role("button", name="Preview: Summary").click()
+    expect(page.locator("#preview-0 p").first).to_be_visible()
+
+
+def _too_early_send(page):
+    page.get_by_role("button", name="Save and publish").click()
+    expect(page.locator("#errors")).to_be_focused()
 
 
 def _oncall(world):
@@ -127,6 +132,7 @@ def _oncall(world):
     yield "too early", postmortem_url(world.active), None
     yield "editor", postmortem_url(world.closed), None
     yield "editor, preview", postmortem_url(world.closed), _preview
+    yield "editor, in error", postmortem_url(world.closed), _too_early_send
     yield "published", postmortem_url(world.published), None
 
 

@@ -39,8 +39,8 @@ def test_pasted_programs_never_run(open_page, people, acme, active_grant):
     page.goto(postmortem_url(bypass))
     write_up(page, HOSTILE)
 
-    page.get_by_role("button", name="Preview").click()
-    harmless(page, page.locator("#preview"))
+    page.get_by_role("button", name="Preview: Summary").click()
+    harmless(page, page.locator("#preview-0"))
 
     page.get_by_label("What is to be done").first.fill("<img src=x onerror=pwned=1>")
     page.get_by_role("button", name="Save and publish").click()

@@ -105,7 +105,7 @@ def test_the_whole_path_with_three_people(
     write_up(oncall, FOUND)
     oncall.get_by_role("button", name="Save and publish").click()
     expect(oncall.locator("article")).to_contain_text(FOUND)
-    expect(oncall).to_have_title(re.compile("^Published"))
+    expect(oncall).to_have_title(re.compile("^Done"))
     assert PostMortem.objects.get().state == "published"
     assert AuditEntry.objects.filter(event="postmortem.published").count() == 1
 
