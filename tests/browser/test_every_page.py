@@ -105,7 +105,7 @@ def _issue(page):
 
 
 def _preview(page):
-    page.get_by_role("button", name="Preview: Summary").click()
+    page.locator("[name=preview]").first.click()
     expect(page.locator("#preview-0 p").first).to_be_visible()
 
 

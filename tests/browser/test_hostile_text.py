@@ -39,7 +39,7 @@ def test_pasted_programs_never_run(open_page, people, acme, active_grant):
     page.goto(postmortem_url(bypass))
     write_up(page, HOSTILE)
 
-    page.get_by_role("button", name="Preview: Summary").click()
+    page.locator("[name=preview]").first.click()
     harmless(page, page.locator("#preview-0"))
 
     page.get_by_label("What is to be done").first.fill("<img src=x onerror=pwned=1>")
