@@ -30,6 +30,7 @@ LOG_READ_ONLY = "log.read_only"
 ABOUT_THE_LOG = (LOG_FINDING, LOG_READ_ONLY)
 CREDENTIAL_ENROLLED = "credential.enrolled"
 CREDENTIAL_REVOKED = "credential.revoked"
+PROFILE_TEST = "profile.test"
 
 
 def key(*, topic: str, subject_id: int, person: User | None = None) -> str:

@@ -19,6 +19,13 @@ class UserKind(models.TextChoices):
     MACHINE = "machine", "Machine"
 
 
+class Theme(models.TextChoices):
+    """The colours of the pages; empty is whatever the device prefers."""
+
+    LIGHT = "light", "Light"
+    DARK = "dark", "Dark"
+
+
 class UserManager(BaseUserManager["User"]):
     """Makes users by their e-mail address, which is their login."""
 
@@ -52,6 +59,15 @@ class User(AbstractBaseUser, PermissionsMixin):
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="merged"
     )
 
+    # How pages look to this person. Empty: as the browser says.
+    time_zone = models.CharField(max_length=64, blank=True, db_default="", default="")
+    is_24_hour = models.BooleanField(default=True, db_default=True)
+    language = models.CharField(max_length=10, blank=True, db_default="", default="")
+    theme = models.CharField(
+        max_length=10, choices=Theme.choices, blank=True, db_default="", default=""
+    )
+    has_shortcuts = models.BooleanField(default=True, db_default=True)
+
     objects = UserManager()
 
     USERNAME_FIELD = "email"
@@ -69,6 +85,10 @@ class User(AbstractBaseUser, PermissionsMixin):
                 condition=models.Q(merged_into__isnull=True)
                 | models.Q(is_active=False),
                 name="user_merged_is_inactive",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(theme__in=["", *Theme.values]),
+                name="user_theme_is_known",
             ),
         )
 

@@ -8,6 +8,7 @@ from breakglass.notify.lines import line, subject
 from breakglass.notify.messages import Text
 
 PASSKEYS: Final = "/profile/passkeys"
+PROFILE: Final = "/profile"
 _NAME_MAX: Final = 60
 
 
@@ -39,6 +40,22 @@ def credential_revoked(facts: CredentialFacts) -> Text:
     ]
     what = f"A passkey was removed from your account: {name}"
     return _text(facts, what=what, body=body)
+
+
+def test(*, site: str) -> Text:
+    """Answers the button on the profile, by the way that all messages take."""
+    body = [
+        "You asked for a test message. This is it: messages reach you here.",
+        "",
+        "Nothing happened, and nothing waits for you.",
+        "",
+        f"Your profile: {site}{PROFILE}",
+    ]
+    return Text(
+        subject=subject("[breakglass] Test message"),
+        body="\n".join(body),
+        path=PROFILE,
+    )
 
 
 def _text(facts: CredentialFacts, *, what: str, body: list[str]) -> Text:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
+from django.conf import settings
+
 from breakglass import outbox
 from breakglass.audit import events
 from breakglass.errors import BreakglassError
@@ -227,6 +229,12 @@ def _credential_revoked(due: Due) -> Plan | None:
     return Plan(text=accounts.credential_revoked(facts), people=[owner])
 
 
+def _profile_test(due: Due) -> Plan | None:
+    """Whoever asked for a message to themselves; nobody else."""
+    owner = User.objects.get(pk=due.person_id)
+    return Plan(text=accounts.test(site=settings.BASE_URL), people=[owner])
+
+
 def _to_requester(
     bypass: BypassRequest, *, text: messages.Text, to_channels: bool = False
 ) -> Plan:
@@ -265,4 +273,5 @@ _PLANNERS: Final[Mapping[str, Callable[[Due], Plan | None]]] = {
     outbox.LOG_READ_ONLY: _log_read_only,
     outbox.CREDENTIAL_ENROLLED: _credential_enrolled,
     outbox.CREDENTIAL_REVOKED: _credential_revoked,
+    outbox.PROFILE_TEST: _profile_test,
 }

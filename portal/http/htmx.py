@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
 from django.utils.cache import patch_vary_headers
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
@@ -110,10 +111,17 @@ class LoginRedirectMiddleware:
         """Answers 204 with HX-Redirect instead of a redirect to the login page."""
         response = self.get_response(request)
         htmx: HtmxDetails | None = getattr(request, "htmx", None)
-        if not htmx or response.status_code != HttpResponseRedirect.status_code:
+        if response.status_code != HttpResponseRedirect.status_code:
             return response
         login = resolve_url(settings.LOGIN_URL)
-        if urlsplit(response.headers["Location"]).path != login:
+        location = urlsplit(response.headers["Location"])
+        if location.path != login or location.netloc:
+            return response
+        if not htmx:
+            if request.method == "POST" and request.path != login:
+                # Back to the page with the form, where the text is kept; the address
+                # of the POST answers no GET.
+                response.headers["Location"] = back_to_sign_in(request)
             return response
         back = htmx.current_url_abs_path or "/"
         to = f"{login}?{urlencode({'next': back})}"
@@ -123,6 +131,15 @@ class LoginRedirectMiddleware:
         moved = HttpResponse(status=204)
         moved.headers["HX-Redirect"] = to
         return moved
+
+
+def back_to_sign_in(request: HttpRequest) -> str:
+    """Returns the sign-in's address, which leads back to the page of the form."""
+    came_from, back = request.headers.get("Referer", ""), "/"
+    if url_has_allowed_host_and_scheme(came_from, allowed_hosts={request.get_host()}):
+        page = urlsplit(came_from)
+        back = f"{page.path}?{page.query}" if page.query else page.path or "/"
+    return f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': back})}"
 
 
 def _signed_out(request: HttpRequest, to: str, name: str) -> HttpResponse:

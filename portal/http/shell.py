@@ -11,10 +11,8 @@ from breakglass.models import Grant, LogStanding, Tenant, User
 from breakglass.queries import grants, inbox, outage, standing
 from breakglass.queries.access import Membership
 from breakglass.queries.outage import Waiting
-from portal.http import tenancy
+from portal.http import cookies, session_end, tenancy
 
-THEME_COOKIE: Final = "theme"
-THEMES: Final = ("auto", "light", "dark")
 _SECTIONS: Final = {"grant": "request", "stepup": "inbox"}
 
 
@@ -104,10 +102,12 @@ class Shell:
 
 def shell(request: HttpRequest) -> dict[str, Any]:
     """The context processor: `shell` is None for anonymous pages."""
-    theme = request.COOKIES.get(THEME_COOKIE, "auto")
     user: User | None = getattr(request, "user", None)  # anonymous ones look alike
     is_known = user is not None and user.is_authenticated
+    person = user if is_known else None
     return {
-        "theme": theme if theme in THEMES else "auto",
-        "shell": Shell(request, user) if user is not None and is_known else None,
+        "theme": cookies.theme_of(request, person),
+        "zone": cookies.zone_of(request, person),
+        "session_ends_at": session_end.ends_at(request) if person else None,
+        "shell": Shell(request, person) if person is not None else None,
     }

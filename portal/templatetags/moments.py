@@ -1,7 +1,8 @@
 """Lengths and moments in the reader's language: words, never HTML."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Final, NamedTuple
 
 from django.utils.formats import date_format
@@ -11,6 +12,21 @@ from django.utils.translation import ngettext_lazy
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 _DAY: Final = 86400
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Whose own time stands beside UTC; without a zone, nobody's."""
+
+    zone: tzinfo | None = None
+    is_24_hour: bool = True
+
+    def local(self, at_time: datetime) -> datetime | None:
+        """Returns the moment in the reader's zone, or None where that is UTC's time."""
+        if self.zone is None:
+            return None
+        local = at_time.astimezone(self.zone)
+        return local if local.utcoffset() else None
 
 
 class _Unit(NamedTuple):
@@ -91,6 +107,33 @@ def in_full(at_time: datetime) -> str:
     """Returns "22 Nov 2026, 02:41:07 UTC"."""
     moment = at_time.astimezone(UTC)
     return f"{_day(moment.date(), is_this_year=False)}, {moment:%H:%M:%S} UTC"
+
+
+def beside(at_time: datetime, reader: Reader) -> str:
+    """Returns " (08:11 your time)", with the day where that is not UTC's, or ""."""
+    local = reader.local(at_time)
+    if local is None:
+        return ""
+    shown = _hour(local, reader, seconds=False)
+    if local.date() != at_time.astimezone(UTC).date():
+        shown = f"{_day(local.date(), is_this_year=True)}, {shown}"
+    return " " + _("(%(time)s your time)") % {"time": shown}
+
+
+def in_both(at_time: datetime, reader: Reader) -> str:
+    """Returns the moment in full: in UTC, and in the reader's own time."""
+    local = reader.local(at_time)
+    if local is None:
+        return in_full(at_time)
+    day = _day(local.date(), is_this_year=False)
+    shown = f"{day}, {_hour(local, reader, seconds=True)}"
+    return f"{in_full(at_time)} " + _("(%(time)s your time)") % {"time": shown}
+
+
+def _hour(local: datetime, reader: Reader, *, seconds: bool) -> str:
+    if reader.is_24_hour:
+        return f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
+    return f"{local:%-I:%M:%S %p}" if seconds else f"{local:%-I:%M %p}"
 
 
 def _said(left: timedelta, way: Callable[[_Unit], Any]) -> str:

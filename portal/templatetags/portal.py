@@ -6,7 +6,8 @@ Tags and filters of every page. `{% load portal %}`
 {% status "failed" "deploy" %}          also postmortem, gate, proof, delivery, policy
 {% event_icon entry.event %}            icon of an audit event;  {{ event|event_words }}
 {% when dt %}                           "3 minutes ago", absolute in the title
-{% at dt %}                             "02:41 UTC" or "20 Nov, 02:41 UTC"; seconds=True
+{% at dt %}                             "02:41 UTC (08:11 your time)", dated when
+                                        it is not today; seconds=True
 {% due dt %}                            "in 3 days" or "2 days overdue"
 {% closes dt %}                         "closes 03:42 UTC" with a live countdown
 {% error_summary form %}                GOV.UK error summary, focused by portal.js
@@ -90,10 +91,11 @@ def duration(length: timedelta | float | None) -> str:
 
 @register.simple_tag(takes_context=True)
 def when(context: Context, at_time: datetime | None) -> SafeString:
-    """Returns a moment relative to now; portal.js keeps it up to date."""
+    """Returns a moment relative to now; times.js keeps it up to date."""
     if at_time is None:
         return SafeString("")
-    return _time(at_time, moments.relative(at_time, _now(context)), "data-relative")
+    shown = moments.relative(at_time, _now(context))
+    return _time(at_time, shown, _reader(context), "data-relative")
 
 
 @register.simple_tag(takes_context=True)
@@ -103,8 +105,10 @@ def at(
     """Returns a moment in UTC, with its date when that is not today's."""
     if at_time is None:
         return SafeString("")
+    reader = _reader(context)
     shown = moments.clock_time(at_time, _now(context), seconds=seconds)
-    return _time(at_time, shown, "")
+    shown += moments.beside(at_time, reader)
+    return _time(at_time, shown, reader, "data-local")
 
 
 @register.simple_tag(takes_context=True)
@@ -112,23 +116,26 @@ def due(context: Context, at_time: datetime | None) -> SafeString:
     """Returns a deadline: "in 3 days", or "2 days overdue"."""
     if at_time is None:
         return SafeString("")
-    return _time(at_time, moments.due(at_time, _now(context)), "")
+    shown = moments.due(at_time, _now(context))
+    return _time(at_time, shown, _reader(context), "")
 
 
 @register.simple_tag(takes_context=True)
 def closes(context: Context, at_time: datetime, word: str = "closes") -> SafeString:
     """
-    Returns a deadline: the fixed time, and the time left, ticked by portal.js.
+    Returns a deadline: the fixed time, and the time left, ticked by times.js.
 
     The server's clock goes along, so a wrong phone clock does not matter; without
     JavaScript the fixed time stays.
     """
-    now = _now(context)
+    now, reader = _now(context), _reader(context)
     shown = moments.clock_time(at_time, now, seconds=False)
+    shown += moments.beside(at_time, reader)
+    time = _time(at_time, shown, reader, "data-local")
     return format_html(
         '<span class="deadline"><span class="closes">{}</span><span class="left" '
         'role="timer" data-deadline="{}" data-now="{}" hidden></span></span>',
-        format_html(words.closing(word), time=_time(at_time, shown, "data-local")),
+        format_html(words.closing(word), time=time),
         _iso(at_time),
         _iso(now),
     )
@@ -219,11 +226,19 @@ def _now(context: Context) -> datetime:
     return found or timezone.now()
 
 
-def _time(at_time: datetime, shown: str, attribute: str) -> SafeString:
+def _reader(context: Context) -> moments.Reader:
+    """Whoever reads the page: by their profile, else their browser."""
+    is_24_hour = getattr(context.get("user"), "is_24_hour", True)
+    return moments.Reader(zone=context.get("zone"), is_24_hour=is_24_hour)
+
+
+def _time(
+    at_time: datetime, shown: str, reader: moments.Reader, attribute: str
+) -> SafeString:
     return format_html(
         '<time datetime="{}" title="{}" {}>{}</time>',
         _iso(at_time),
-        moments.in_full(at_time),
+        moments.in_both(at_time, reader),
         SafeString(attribute),
         shown,
     )

@@ -1,29 +1,30 @@
-"""Small choices of one person on one device."""
+"""Small choices of one person, made from any page."""
 
-from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseRedirect
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.http import HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_POST
 
-from portal.http.shell import THEME_COOKIE, THEMES
-
-_YEAR = 365 * 86400
+from breakglass.services import preferences
+from portal.http import accounts, cookies
+from portal.http.htmx import PageRequest
 
 
 @require_POST
-def theme(request: HttpRequest) -> HttpResponse:
-    """Keeps the colours that were chosen, in a cookie, for a year."""
-    back = request.POST.get("next", "/")
-    if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
-        back = "/"
-    response = HttpResponseRedirect(back)
-    chosen = request.POST.get("theme", "auto")
-    response.set_cookie(
-        THEME_COOKIE,
-        chosen if chosen in THEMES else "auto",
-        max_age=_YEAR,
-        secure=request.is_secure(),
-        httponly=True,
-        samesite="Lax",
+def theme(request: PageRequest) -> HttpResponse:
+    """Keeps the colours: on this device, and with the person."""
+    wanted = request.POST.get("theme", "")
+    chosen = wanted if wanted in cookies.THEMES else "auto"
+    preferences.choose_theme(
+        user=request.user, theme="" if chosen == "auto" else chosen
     )
+    response = HttpResponseRedirect(accounts.next_address(request, "/"))
+    cookies.keep(request, response, cookies.THEME, chosen)
     return response
+
+
+@require_POST
+def shortcuts(request: PageRequest) -> HttpResponse:
+    """Switches single keys on or off, from the list of keys."""
+    preferences.choose_shortcuts(
+        user=request.user, on=request.POST.get("shortcuts") == "on"
+    )
+    return HttpResponseRedirect(accounts.next_address(request, "/"))

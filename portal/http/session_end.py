@@ -1,0 +1,50 @@
+"""
+When a session ends: a fixed time after the sign-in, or after "Stay signed in".
+
+Nothing else prolongs it. Pages that poll would keep a forgotten screen signed in for
+ever; so the end is a moment that stands in the session, and only a person moves it.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY, logout
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+ENDS_AT: Final = "breakglass_session_ends_at"
+
+
+def ends_at(request: HttpRequest) -> datetime | None:
+    """Returns when this session ends; None for who is not signed in."""
+    stored = request.session.get(ENDS_AT)
+    if SESSION_KEY not in request.session or not isinstance(stored, str):
+        return None
+    return datetime.fromisoformat(stored)
+
+
+def renew(request: HttpRequest) -> datetime:
+    """Moves the end to a whole session from now; returns the new end."""
+    end = timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE)
+    request.session[ENDS_AT] = end.isoformat()
+    return end
+
+
+class SessionEndMiddleware:
+    """Signs out whose session is over; notes the end of one that has just begun."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Looks before the page, and after it: a sign-in happens in between."""
+        end = ends_at(request)
+        if end is not None and end <= timezone.now():
+            logout(request)
+        response = self.get_response(request)
+        session = request.session
+        if session.accessed and SESSION_KEY in session and ENDS_AT not in session:
+            renew(request)
+        return response

@@ -1,0 +1,54 @@
+"use strict";
+// Forms: typed text survives, errors get the focus, and a form is sent once.
+(() => {
+  const { $, $$, say, words, ready } = window.bg;
+  const draftOf = (form) => `draft:${form.dataset.draft}`;
+  const fields = (form) => [...form.elements].filter((el) => el.name && !["hidden", "submit", "button", "password", "file"].includes(el.type));
+  function restore(form) {
+    let draft = null;
+    try { draft = JSON.parse(sessionStorage.getItem(draftOf(form))); } catch { return; }
+    if (!draft || $("[data-error-summary]", form.parentElement)) return;
+    let changed = 0;
+    for (const el of fields(form)) {
+      if (!(el.name in draft)) continue;
+      if (el.type === "radio" || el.type === "checkbox") { const on = draft[el.name] === el.value; changed += on !== el.checked; el.checked = on; }
+      else if (el.value !== draft[el.name]) { el.value = draft[el.name]; changed++; }
+    }
+    if (changed) { say(words.restored); form.dispatchEvent(new CustomEvent("bg:restored", { bubbles: true })); }
+  }
+  function watch() {
+    for (const form of $$("form[data-draft]:not([data-watched])")) {
+      form.dataset.watched = "1";
+      form.addEventListener("input", () => {
+        const draft = {};
+        for (const el of fields(form)) if (!["radio", "checkbox"].includes(el.type) || el.checked) draft[el.name] = el.value;
+        sessionStorage.setItem(draftOf(form), JSON.stringify(draft));
+      });
+      restore(form);
+    }
+    for (const el of $$("[data-clear-draft]")) {
+      for (const key of Object.keys(sessionStorage)) if (key.startsWith(`draft:${el.dataset.clearDraft}`)) sessionStorage.removeItem(key);
+    }
+  }
+  function errors(from = document) {
+    const summary = $("[data-error-summary]", from);
+    if (!summary) return;
+    summary.focus();
+    const bare = document.title.startsWith(words.error) ? document.title.slice(words.error.length).trim() : document.title;
+    document.title = `${words.error} ${bare}`;
+  }
+  addEventListener("submit", (event) => {
+    const form = event.target, busy = event.submitter?.dataset.busy;
+    if (form.method === "dialog" || form.hasAttribute("hx-post")) return;
+    if (form.dataset.sent && Date.now() - form.dataset.sent < 5000) { event.preventDefault(); return; }
+    form.dataset.sent = Date.now();
+    if (busy) { const label = $("span", event.submitter) || event.submitter; label.dataset.before = label.textContent; label.textContent = busy; }
+  });
+  addEventListener("pageshow", () => {
+    $$("form[data-sent]").forEach((form) => delete form.dataset.sent);
+    $$("[data-before]").forEach((label) => { label.textContent = label.dataset.before; });
+  });
+  Object.assign(window.bg, { watch, errors });
+  // After htmx has looked at the page: a restored draft asks for its preview.
+  ready.push(watch, () => errors());
+})();
