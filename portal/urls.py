@@ -31,6 +31,7 @@ from portal.web import (
     session,
     sso,
     stepup,
+    talking,
 )
 
 handler400 = errors.bad_request
@@ -69,6 +70,8 @@ shell_pages: list[URLPattern] = [
     path(f"{_BYPASS}/approve", requests.approve, name="request-approve"),
     path(f"{_BYPASS}/reject", requests.reject, name="request-reject"),
     path(f"{_BYPASS}/withdraw", grants.withdraw, name="request-withdraw"),
+    path(f"{_BYPASS}/remind", talking.remind, name="request-remind"),
+    path(f"{_BYPASS}/comments", talking.comment, name="request-comment"),
     path(f"{_BYPASS}/close", grants.close, name="grant-close"),
     # Before allauth's own: it has another idea of when somebody is fresh (ux.md 2.1).
     path("accounts/reauthenticate/", stepup.reauthenticate, name="stepup"),

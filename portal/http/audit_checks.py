@@ -71,6 +71,12 @@ def checks(
     return lines
 
 
+def signature(*, entry: AuditEntry, bundle: Bundle | None) -> Check:
+    """Returns the worst line about the signature that the entry names, checked now."""
+    lines = _signature(entry, bundle)
+    return next((line for line in lines if line.state != OK), lines[0])
+
+
 def names_bundle(entry: AuditEntry) -> str:
     """Returns the SHA-256 of the bundle that the entry names, or nothing."""
     facts = _parsed(entry).get("facts")

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
-from breakglass.models import Intent, User
-from breakglass.queries import approvers, outage, policies
-from breakglass.queries.requests import RequestDetail
+from breakglass.models import Approval, Intent, User
+from breakglass.queries import outage
+from breakglass.queries.detail import RequestDetail
 from breakglass.signing import fallback
 from breakglass.states import IntentState
 
@@ -38,8 +38,7 @@ def card(detail: RequestDetail) -> OutageCard | None:
     """Returns the card of a pending request, or None while signing works."""
     if detail.status != "pending":
         return None
-    bypass = detail.bypass
-    offline = outage.is_offline(bypass=bypass)
+    offline = detail.reach.is_offline
     unsigned = [
         intent
         for intent in detail.intents
@@ -47,9 +46,9 @@ def card(detail: RequestDetail) -> OutageCard | None:
     ]
     if not offline and not unsigned:
         return None
-    bare = outage.bare(bypass=bypass)
-    people = approvers.eligible_users(bypass=bypass)
-    holders = outage.with_passkeys(tenant=bypass.tenant, people=people)
+    bare = [one.approver for one in detail.approvals if not _is_asserted(one)]
+    people = _left(detail)
+    holders = outage.with_passkeys(tenant=detail.bypass.tenant, people=people)
     further = 0 if offline else 1  # the quorum on the page counts it once it is
     needed = detail.quorum.needed + further
     return OutageCard(
@@ -64,8 +63,22 @@ def card(detail: RequestDetail) -> OutageCard | None:
     )
 
 
+def _is_asserted(approval: Approval) -> bool:
+    """Whether the approver's own passkey answered."""
+    given = getattr(approval.bundle.intent, "assertion", None)
+    return given is not None and given.credential.user_id == approval.approver_id
+
+
+def _left(detail: RequestDetail) -> list[User]:
+    """Everybody who may still approve, by name."""
+    done = {detail.reach.requester_id, *detail.reach.approved}
+    held = detail.reach.members.values()
+    people = {user for members in held for user in members if user.pk not in done}
+    return sorted(people, key=lambda user: user.name)
+
+
 def _way(detail: RequestDetail, bare: list[User]) -> str:
-    if not policies.terms_of(bypass=detail.bypass).offline_quorum:
+    if not (detail.pinned.offline_quorum and detail.latest.offline_quorum):
         return BLOCKED
     if not fallback.fallback_signers():
         return NOT_SET_UP

@@ -2,14 +2,17 @@
 
 from django.contrib import messages
 from django.http import HttpResponse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from breakglass import clock
 from breakglass.errors import Conflict, NotPermitted, PolicyViolation
 from breakglass.queries import access
-from breakglass.queries import requests as queries
+from breakglass.queries import detail as queries
+from breakglass.rules import postmortem
 from breakglass.services import grants
 from breakglass.services import requests as services
+from breakglass.states import DeployState
 from portal.forms.approvals import CloseForm
 from portal.http import tenancy
 from portal.http.errors import sentence
@@ -21,7 +24,9 @@ def withdraw(request: PageRequest, tenant_slug: str, bypass_id: str) -> HttpResp
     """Ends one's own pending request."""
     tenant = tenancy.of_request(request, tenant_slug)
     services.withdraw(tenant=tenant, bypass_id=bypass_id, requester=request.user)
-    messages.success(request, f"{bypass_id} is withdrawn.")
+    messages.success(
+        request, _("%(bypass_id)s is withdrawn.") % {"bypass_id": bypass_id}
+    )
     return go(request, "request-detail", tenant.slug, bypass_id)
 
 
@@ -41,7 +46,9 @@ def close(request: PageRequest, tenant_slug: str, bypass_id: str) -> HttpRespons
         except PolicyViolation as error:
             form.add_error("reason", sentence(error).rstrip("."))
         else:
-            said = f"{bypass_id} is closed. The gate enforces again."
+            said = _("%(bypass_id)s is closed. The gate enforces again.") % {
+                "bypass_id": bypass_id
+            }
             messages.success(request, said)
             return go(request, "request-detail", tenant.slug, bypass_id)
     return _ask(request, tenant_slug, bypass_id, form)
@@ -55,10 +62,12 @@ def _ask(
     now = clock.db_now()
     detail = queries.detail(bypass=bypass, viewer=request.user, now=now)
     if not detail.in_force:
-        msg = f"{bypass.bypass_id} is not open, so there is nothing to close."
+        msg = _("%(bypass_id)s is not open, so there is nothing to close.") % {
+            "bypass_id": bypass.bypass_id
+        }
         raise Conflict(msg)
     if not detail.may_close:
-        msg = (
+        msg = _(
             "Only the person who asked, its approvers and people with the right to "
             "close bypasses may end this one early."
         )
@@ -70,6 +79,12 @@ def _ask(
         "grant": detail.grant,
         "form": form,
         "now": now,
+        "due_at": postmortem.due_at(
+            opened_at=now, business_days=bypass.tier.postmortem_days
+        ),
+        "in_flight": detail.grant.deploys.filter(state=DeployState.ADMITTED).count()
+        if detail.grant
+        else 0,
     }
     status = 422 if form.errors else 200
     return render_page(request, "requests/close.html", context, status=status)

@@ -221,7 +221,7 @@ def test_the_page_answers_what_is_awaited(
     oncall, pending_request, django_assert_max_num_queries
 ):
     oncall.get(LIST)
-    with django_assert_max_num_queries(66):
+    with django_assert_max_num_queries(20):
         shown = text(oncall.get(page_of(pending_request)))
     assert "Waiting for 1 more approval" in shown
     assert "1 more from Peers" in shown
