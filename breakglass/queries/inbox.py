@@ -1,15 +1,17 @@
 """Requests that wait for one approver, across tenants."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, QuerySet
+from django.db.models import OuterRef, Prefetch, QuerySet
 
 from breakglass.clock import DbNow
-from breakglass.models import BypassRequest, RoleMember, Tenant, User
+from breakglass.models import Approval, BypassRequest, RoleMember, Tenant, User
 from breakglass.queries import policies, quorums
 from breakglass.queries.approvers import GroupNeed
+from breakglass.queries.quorums import Reach
 from breakglass.rules.approval import Quorum
 from breakglass.states import IntentState, RequestState
 
@@ -23,6 +25,98 @@ class InboxRow:
     quorum: Quorum
     needs: tuple[GroupNeed, ...]
     groups: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    is_answered: bool = False
+
+    @property
+    def escalates_at(self) -> datetime | None:
+        """When everybody is told again; None once somebody has approved."""
+        if self.is_answered:
+            return None
+        after = timedelta(seconds=self.bypass.tier.remind_seconds)
+        return self.bypass.opened_at + after
+
+    @property
+    def next_at(self) -> datetime:
+        """What the list is ordered by: the escalation, or else the end."""
+        return self.escalates_at or self.bypass.lapses_at
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """What waits for one person, and what waits for others in that person's roles."""
+
+    mine: list[InboxRow]
+    others: list[InboxRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A request that was on the list, and does not wait any more: what became of it."""
+
+    bypass: BypassRequest
+    status: str
+    who: User | None
+
+
+def board(*, user: User, now: datetime) -> Board:
+    """
+    Returns both lists at once, soonest escalation first.
+
+    Others are waited for where the person asked, has approved, or is being signed for.
+    """
+    if not user.is_active or not user.is_human:
+        return Board([], [])
+    found = list(_candidates(user=user).filter(lapses_at__gt=now))
+    known = {bypass.pk for bypass in found}
+    rest = _pending(user=user).filter(lapses_at__gt=now).exclude(pk__in=known)
+    reaches = quorums.of(requests=[*found, *rest])
+    rows = [
+        _row(reach, user=user)
+        for reach in reaches.values()
+        if reach.groups_of(user)
+        and (reach.may_count(user) or reach.bypass.pk not in known)
+    ]
+    rows.sort(key=lambda row: (row.next_at, row.bypass.pk))
+    return Board(
+        mine=[row for row in rows if row.bypass.pk in known],
+        others=[row for row in rows if row.bypass.pk not in known],
+    )
+
+
+def taken(
+    *, user: User, bypass_ids: Sequence[str], waiting: Collection[str]
+) -> list[Taken]:
+    """Returns what became of those that the person saw and that do not wait now."""
+    gone = [bypass_id for bypass_id in bypass_ids if bypass_id not in waiting]
+    if not gone:
+        return []
+    rows = BypassRequest.objects.filter(
+        bypass_id__in=gone, tenant__roles__memberships__user=user
+    ).select_related("ended_by", "grant")
+    rows = rows.prefetch_related(
+        Prefetch("approvals", Approval.objects.select_related("approver"))
+    )
+    return [_taken(bypass) for bypass in rows.distinct()]
+
+
+def _taken(bypass: BypassRequest) -> Taken:
+    given = list(bypass.approvals.all())
+    if bypass.state in (RequestState.PENDING, RequestState.APPROVED) and given:
+        return Taken(bypass, RequestState.APPROVED, given[-1].approver)
+    return Taken(bypass, bypass.state, bypass.ended_by)
+
+
+def _row(reach: Reach, *, user: User) -> InboxRow:
+    return InboxRow(
+        bypass=reach.bypass,
+        tenant=reach.bypass.tenant,
+        quorum=reach.quorum,
+        needs=reach.needs(without=reach.approved),
+        groups=reach.groups_of(user),
+        names=tuple(reach.tiers.names[group] for group in reach.groups_of(user)),
+        is_answered=bool(reach.approved),
+    )
 
 
 def waiting_for(*, user: User, now: datetime) -> list[InboxRow]:
@@ -82,20 +176,27 @@ def decided_by(*, user: User, limit: int = 20) -> list[BypassRequest]:
     return list(rows.order_by("-pk")[:limit])
 
 
-def _candidates(*, user: User) -> QuerySet[BypassRequest]:
-    """Pending requests of the person's tenants that they have not decided yet."""
-    busy = (IntentState.COMMITTED, IntentState.SIGNED)
+def _pending(*, user: User) -> QuerySet[BypassRequest]:
+    """Pending requests of the person's tenants."""
     return (
         BypassRequest.objects.filter(
             state=RequestState.PENDING,
             tenant__roles__memberships__user=user,
             tenant__is_active=True,
         )
+        .select_related("tenant", "gate__tenant", "requester", "tier", "policy")
+        .order_by("lapses_at", "pk")
+        .distinct()
+    )
+
+
+def _candidates(*, user: User) -> QuerySet[BypassRequest]:
+    """Those of them that the person has not decided yet."""
+    busy = (IntentState.COMMITTED, IntentState.SIGNED)
+    return (
+        _pending(user=user)
         .exclude(requester=user)
         .exclude(requester__merged_into=user)
         .exclude(approvals__approver=user)
         .exclude(intents__signer=user, intents__state__in=busy)
-        .select_related("tenant", "gate__tenant", "requester", "tier", "policy")
-        .order_by("lapses_at", "pk")
-        .distinct()
     )

@@ -138,6 +138,7 @@ def _oncall(world):
 
 def _approver(world):
     yield "inbox", "/inbox", None
+    yield "inbox, others", "/inbox?tab=others", None
     yield "decided", "/inbox?tab=decided", None
     yield "to decide", request_url(world.high), None
     yield "step-up", f"/accounts/reauthenticate/?intent={world.intent.public_id}", None
