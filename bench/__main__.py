@@ -1,4 +1,8 @@
-"""`make bench`: decisions beside a bare view, the ledger's writing and reading."""
+"""
+`make bench`: decisions beside a bare view, the ledger's writing and reading.
+
+`python -m bench audit [ENTRIES]`: the audit browser at 1,000 entries and at many.
+"""
 
 import json
 import os
@@ -30,8 +34,13 @@ def main() -> None:
     import django
 
     django.setup()
-    from bench import logs
+    from bench import audit, logs
 
+    if "audit" in sys.argv[1:]:
+        counts = [int(word) for word in sys.argv[1:] if word.isdecimal()]
+        audit.measure(entries=counts[0] if counts else audit.LONG)
+        servers.stop_servers()
+        return
     token = _prepare()
     print("Medians of five interleaved rounds on this machine; trust the ratios.\n")
     if "logs" not in sys.argv[1:]:

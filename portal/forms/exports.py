@@ -53,7 +53,6 @@ class ExportForm(forms.Form):
     format = forms.ChoiceField(
         label=gettext_lazy("Format"),
         choices=FORMATS,
-        required=False,
         initial=ExportFormat.ARCHIVE.value,
         widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
     )
@@ -66,8 +65,13 @@ class ExportForm(forms.Form):
     )
     filters = forms.CharField(required=False, max_length=2000, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, tenant: Tenant, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self, data: QueryDict | None = None, *, tenant: Tenant, **kwargs: Any
+    ) -> None:
+        if data is not None and "format" not in data:  # as it was before there were any
+            data = data.copy()
+            data["format"] = ExportFormat.ARCHIVE.value
+        super().__init__(data, **kwargs)
         self.tenant = tenant
         if not self.filter_form().chips():
             offered: Any = self.fields["scope"]
