@@ -6,51 +6,52 @@ from typing import Final, TypeVar
 from django.db.models import TextChoices
 
 from breakglass.errors import Conflict
+from breakglass.texts import text, text_in
 
 
 class RequestState(TextChoices):
     """Where a bypass request stands. Everything but pending is final."""
 
-    PENDING = "pending", "Pending"
-    APPROVED = "approved", "Approved"
-    REJECTED = "rejected", "Rejected"
-    WITHDRAWN = "withdrawn", "Withdrawn"
-    LAPSED = "lapsed", "Lapsed"
+    PENDING = "pending", text("Pending")
+    APPROVED = "approved", text("Approved")
+    REJECTED = "rejected", text("Rejected")
+    WITHDRAWN = "withdrawn", text("Withdrawn")
+    LAPSED = "lapsed", text("Lapsed")
 
 
 class GrantState(TextChoices):
     """Where a grant stands. In force needs active *and* an open window."""
 
-    ACTIVE = "active", "Active"
-    EXPIRED = "expired", "Expired"
-    REVOKED = "revoked", "Revoked"
+    ACTIVE = "active", text("Active")
+    EXPIRED = "expired", text("Expired")
+    REVOKED = "revoked", text("Revoked")
 
 
 class DeployState(TextChoices):
     """What became of a deploy that a gate let through under a grant."""
 
-    ADMITTED = "admitted", "In flight"
-    SUCCEEDED = "succeeded", "Succeeded"
-    FAILED = "failed", "Failed"
-    REVERTED = "reverted", "Reverted to enforcement"
-    UNKNOWN = "unknown", "No report"
+    ADMITTED = "admitted", text("In flight")
+    SUCCEEDED = "succeeded", text("Succeeded")
+    FAILED = "failed", text("Failed")
+    REVERTED = "reverted", text("Reverted to enforcement")
+    UNKNOWN = "unknown", text("No report")
 
 
 class PostMortemState(TextChoices):
     """Where the write-up of a grant stands."""
 
-    SCHEDULED = "scheduled", "Scheduled"
-    OPEN = "open", "Open"
-    PUBLISHED = "published", "Published"
+    SCHEDULED = "scheduled", text("Scheduled")
+    OPEN = "open", text_in("post-mortem", "Open")
+    PUBLISHED = "published", text("Published")
 
 
 class GateBlame(TextChoices):
     """Whether the gate was at fault that a bypass was needed, as the writer judges."""
 
-    YES = "yes", "Yes"
-    PARTLY = "partly", "Partly"
-    NO = "no", "No"
-    UNKNOWN = "unknown", "Not known"
+    YES = "yes", text("Yes")
+    PARTLY = "partly", text("Partly")
+    NO = "no", text("No")
+    UNKNOWN = "unknown", text("Not known")
 
 
 class ReviewOutcome(TextChoices):
@@ -64,8 +65,8 @@ class ReviewOutcome(TextChoices):
 class PolicyState(TextChoices):
     """A policy is edited as a draft and frozen when it is published."""
 
-    DRAFT = "draft", "Draft"
-    PUBLISHED = "published", "Published"
+    DRAFT = "draft", text("Draft")
+    PUBLISHED = "published", text("Published")
 
 
 class IntentState(TextChoices):
@@ -78,12 +79,12 @@ class IntentState(TextChoices):
     lapsed: a draft that nobody finished.
     """
 
-    DRAFT = "draft", "Waiting for sign-in"
-    COMMITTED = "committed", "Waiting for signature"
-    SIGNED = "signed", "Signed"
-    RECORDED = "recorded", "Recorded"
-    REFUSED = "refused", "Refused"
-    LAPSED = "lapsed", "Lapsed"
+    DRAFT = "draft", text("Waiting for sign-in")
+    COMMITTED = "committed", text("Waiting for signature")
+    SIGNED = "signed", text("Signed")
+    RECORDED = "recorded", text("Recorded")
+    REFUSED = "refused", text("Refused")
+    LAPSED = "lapsed", text("Lapsed")
 
 
 class GateKind(TextChoices):
@@ -99,40 +100,40 @@ class GateKind(TextChoices):
 class ProofMethod(TextChoices):
     """How a person proved, for one decision, who they are."""
 
-    PASSWORD = "password", "Password"
-    OIDC = "oidc", "Single sign-on"
-    PASSKEY = "passkey", "Passkey"
+    PASSWORD = "password", text("Password")
+    OIDC = "oidc", text("Single sign-on")
+    PASSKEY = "passkey", text("Passkey")
 
 
 class Assurance(TextChoices):
     """On what a grant stands; gates are told, and may refuse the weaker one."""
 
-    SIGSTORE = "sigstore", "Signed at the Sigstore instance"
-    OFFLINE_QUORUM = "offline_quorum", "Signed under the outage fallback"
+    SIGSTORE = "sigstore", text("Signed at the Sigstore instance")
+    OFFLINE_QUORUM = "offline_quorum", text("Signed under the outage fallback")
 
 
 class SignedBy(TextChoices):
     """Which trust root a bundle verifies under."""
 
-    INSTANCE = "instance", "The Sigstore instance"
-    EMBEDDED = "embedded", "The embedded authority"
-    SEALED_KEY = "sealed_key", "The sealed local key"
+    INSTANCE = "instance", text("The Sigstore instance")
+    EMBEDDED = "embedded", text("The embedded authority")
+    SEALED_KEY = "sealed_key", text("The sealed local key")
 
 
 class SigningOutage(TextChoices):
     """What a tier allows while signing is down."""
 
-    BLOCK = "block", "Wait for the signature"
-    OFFLINE_QUORUM = "offline_quorum", "One more approver, all with passkeys"
+    BLOCK = "block", text("Wait for the signature")
+    OFFLINE_QUORUM = "offline_quorum", text("One more approver, all with passkeys")
 
 
 class ExportState(TextChoices):
     """How far an evidence archive has come."""
 
-    WAITING = "waiting", "Waiting"
-    RUNNING = "running", "Being made"
-    READY = "ready", "Ready"
-    FAILED = "failed", "Failed"
+    WAITING = "waiting", text("Waiting")
+    RUNNING = "running", text("Being made")
+    READY = "ready", text("Ready")
+    FAILED = "failed", text("Failed")
 
 
 class ExportFormat(TextChoices):
@@ -146,10 +147,10 @@ class ExportFormat(TextChoices):
 class DeliveryState(TextChoices):
     """How far an outbox message or a notification has come."""
 
-    PENDING = "pending", "Waiting"
-    DELIVERED = "delivered", "Sent"
-    FAILED = "failed", "Failed"
-    SKIPPED = "skipped", "Not needed any more"
+    PENDING = "pending", text("Waiting")
+    DELIVERED = "delivered", text("Sent")
+    FAILED = "failed", text("Failed")
+    SKIPPED = "skipped", text("Not needed any more")
 
 
 class FindingKind(TextChoices):
@@ -208,5 +209,11 @@ def require_move(
     Raises Conflict, saying what the thing already is, when it does not.
     """
     if to not in moves.get(current, frozenset()):
-        raise Conflict(f"this {what} is already {current.label.lower()}")
+        raise Conflict(
+            text(
+                "this %(what)s is already %(state)s",
+                what=what,
+                state=current.label.lower(),
+            )
+        )
     return to

@@ -6,7 +6,7 @@ bytes without thinking of it. Only `translated`, and a page that shows it, ask f
 language of whoever reads. Rules and services make texts (docs/translation.md).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from django.utils import translation
@@ -16,12 +16,13 @@ from django.utils.html import escape
 class Text(str):
     """One sentence or word: English as a string, with what it was made from."""
 
-    __slots__ = ("context", "many", "one", "values")
+    __slots__ = ("context", "is_lower", "many", "one", "values")
 
     one: str
     many: str
     context: str
     values: Mapping[str, object]
+    is_lower: bool
 
     def __new__(
         cls,
@@ -29,17 +30,24 @@ class Text(str):
         many: str = "",
         context: str = "",
         values: Mapping[str, object] | None = None,
+        is_lower: bool = False,  # noqa: FBT001, FBT002 - also made by pickle
     ) -> Self:
         """Makes it; `many` is the English plural, chosen by the value `count`."""
         values = values or {}
         pattern = many if many and values["count"] != 1 else one
-        made = super().__new__(cls, pattern % values if values else pattern)
+        english = pattern % values if values else pattern
+        made = super().__new__(cls, english.lower() if is_lower else english)
         made.one, made.many, made.context, made.values = one, many, context, values
+        made.is_lower = is_lower
         return made
 
     def __getnewargs__(self) -> tuple[Any, ...]:
         """Lets it be copied and pickled."""
-        return (self.one, self.many, self.context, self.values)
+        return (self.one, self.many, self.context, self.values, self.is_lower)
+
+    def lower(self) -> Self:
+        """Returns it for the middle of a sentence, in whichever language."""
+        return type(self)(self.one, self.many, self.context, self.values, is_lower=True)
 
     def __html__(self) -> str:
         """Shown in a page, it speaks the reader's language."""
@@ -61,6 +69,29 @@ def plural(one: str, many: str, /, *, count: int, **values: object) -> Text:
     return Text(one, many=many, values={"count": count, **values})
 
 
+def joined(parts: Sequence[str], *, between: str) -> Text:
+    """Returns texts one after the other, with only marks or blanks between them."""
+    names = [f"part_{number}" for number in range(len(parts))]
+    pattern = between.join(f"%({name})s" for name in names)
+    return Text(pattern, values=dict(zip(names, parts, strict=True)))
+
+
+def any_of(words: Sequence[str]) -> str:
+    """Returns ["a", "b", "c"] as "a, b or c"."""
+    if len(words) <= 1:
+        return words[0] if words else ""
+    first = joined(words[:-1], between=", ")
+    return text("%(people)s or %(last)s", people=first, last=words[-1])
+
+
+def all_of(words: Sequence[str]) -> str:
+    """Returns ["a", "b", "c"] as "a, b and c"."""
+    if len(words) <= 1:
+        return words[0] if words else ""
+    first = joined(words[:-1], between=", ")
+    return text("%(people)s and %(last)s", people=first, last=words[-1])
+
+
 def translated(said: object) -> str:
     """
     Returns what was said in the active language: a text, or an error made of one.
@@ -72,14 +103,14 @@ def translated(said: object) -> str:
         said = said.args[0] if said.args else ""
     if not isinstance(said, Text):
         return str(said)
-    pattern = _pattern(said)
-    if not said.values:
-        return pattern
-    values = {name: _value(value) for name, value in said.values.items()}
-    try:
-        return pattern % values
-    except (KeyError, TypeError, ValueError):
-        return str(said)
+    shown = _pattern(said)
+    if said.values:
+        values = {name: _value(value) for name, value in said.values.items()}
+        try:
+            shown %= values
+        except (KeyError, TypeError, ValueError):
+            return str(said)
+    return shown.lower() if said.is_lower else shown
 
 
 def _pattern(said: Text) -> str:

@@ -18,6 +18,7 @@ from breakglass.audit.chain import (
 )
 from breakglass.errors import LogReadOnly
 from breakglass.models import AuditEntry, LogStanding, Tenant
+from breakglass.texts import text
 
 
 def append(
@@ -118,9 +119,11 @@ def require_writable(*, tenant: Tenant) -> None:
 
 def _read_only(tenant: Tenant, *, since: datetime) -> LogReadOnly:
     at = f"{since:%Y-%m-%d %H:%M} UTC"
-    msg = (
-        f"the log of {tenant.slug} is read-only since {at}: it no longer extends "
-        "what was published. Two admins of the tenant have to re-anchor it first, "
-        "on its audit log's page"
+    msg = text(
+        "the log of %(tenant)s is read-only since %(at)s: it no longer "
+        "extends what was published. Two admins of the tenant have to "
+        "re-anchor it first, on its audit log's page",
+        tenant=tenant.slug,
+        at=at,
     )
     return LogReadOnly(msg)

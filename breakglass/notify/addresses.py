@@ -21,6 +21,7 @@ from django.conf import settings
 from breakglass.errors import InvalidInput, Unavailable
 from breakglass.models.notifications import ChannelKind
 from breakglass.notify.port import Undeliverable
+from breakglass.texts import text
 
 ADDRESS_MAX: Final = 500
 _VISIBLE: Final = re.compile(r"[!-~]+", re.ASCII)
@@ -77,14 +78,29 @@ def check(*, kind: str, address: str) -> str:
     """
     grammar = _GRAMMARS.get(kind)
     if grammar is None:
-        raise InvalidInput(f"{kind!r} is not a kind of channel", field="kind")
+        raise InvalidInput(
+            text("%(kind)s is not a kind of channel", kind=repr(kind)),
+            field="kind",
+        )
     if len(address) > ADDRESS_MAX or _VISIBLE.fullmatch(address) is None:
-        raise _refused(f"use at most {ADDRESS_MAX} visible ASCII characters")
+        raise _refused(
+            text(
+                "use at most %(address_max)s visible ASCII characters",
+                address_max=ADDRESS_MAX,
+            )
+        )
     scheme, separator, _ = address.partition("://")
     allowed = [s for s in grammar.schemes if s in settings.NOTIFY_SCHEMES]
     if not separator or scheme not in allowed:
         wanted = " or ".join(f"{s}://" for s in allowed) or "nothing on this site"
-        raise _refused(f"{kind} channels take {wanted}. Use {grammar.form}")
+        raise _refused(
+            text(
+                "%(kind)s channels take %(wanted)s. Use %(form)s",
+                kind=kind,
+                wanted=wanted,
+                form=grammar.form,
+            )
+        )
     check_parameters(kind=kind, names=_parameters(address))
     return address
 
@@ -95,7 +111,9 @@ def check_parameters(*, kind: str, names: Iterable[str]) -> None:
     for name in names:
         if name in grammar.parameters or (grammar.headers and name.startswith("+")):
             continue
-        raise _refused(f"the parameter {name[:20]!r} is not allowed here")
+        raise _refused(
+            text("the parameter %(name)s is not allowed here", name=repr(name[:20]))
+        )
 
 
 def masked(address: str) -> str:
@@ -149,7 +167,7 @@ def _lookup(host: str) -> list[str]:
     try:
         found = socket.getaddrinfo(host, _HTTPS, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as exc:
-        raise Unavailable("the channel's host name cannot be looked up") from exc
+        raise Unavailable(text("the channel's host name cannot be looked up")) from exc
     return [str(entry[4][0]) for entry in found]
 
 
@@ -172,7 +190,10 @@ def _is_public(address: str) -> bool:
 
 
 def _refused(why: str) -> InvalidInput:
-    return InvalidInput(f"this address cannot be used: {why}", field="url")
+    return InvalidInput(
+        text("this address cannot be used: %(why)s", why=why),
+        field="url",
+    )
 
 
 def _forbidden(why: str) -> Undeliverable:

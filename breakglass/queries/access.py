@@ -19,8 +19,11 @@ from guardian.shortcuts import get_group_perms, get_objects_for_user
 from breakglass.clock import DbNow
 from breakglass.errors import NotFound
 from breakglass.models import BypassRequest, Gate, GateToken, Grant, Tenant, User
+from breakglass.texts import text
 
-NO_SUCH_TENANT: Final = "there is no such tenant here, or you are not a member of it"
+NO_SUCH_TENANT: Final = text(
+    "there is no such tenant here, or you are not a member of it"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,11 @@ def request_for(*, tenant: Tenant, bypass_id: str) -> BypassRequest:
         .first()
     )
     if found is None:
-        msg = f"there is no request {bypass_id[:20]} in {tenant.slug}"
+        msg = text(
+            "there is no request %(bypass_id)s in %(tenant)s",
+            bypass_id=bypass_id[:20],
+            tenant=tenant.slug,
+        )
         raise NotFound(msg)
     return found
 
@@ -134,7 +141,7 @@ def gate_for(*, user: User, tenant: Tenant, slug: str) -> Gate:
     gate = Gate.objects.filter(tenant=tenant, slug=slug).select_related("tenant")
     found = gate.first()
     if found is None or not may(user=user, permission="view_gate", on=found):
-        msg = f"there is no gate of that name in {tenant.slug}"
+        msg = text("there is no gate of that name in %(tenant)s", tenant=tenant.slug)
         raise NotFound(msg)
     return found
 
@@ -183,7 +190,11 @@ def lock_request(*, tenant: Tenant, bypass_id: str) -> BypassRequest:
         .first()
     )
     if locked is None:
-        msg = f"there is no request {bypass_id[:20]} in {tenant.slug}"
+        msg = text(
+            "there is no request %(bypass_id)s in %(tenant)s",
+            bypass_id=bypass_id[:20],
+            tenant=tenant.slug,
+        )
         raise NotFound(msg)
     return locked
 

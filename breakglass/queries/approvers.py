@@ -13,6 +13,7 @@ from breakglass.queries import outage, policies
 from breakglass.rules.approval import Person, Quorum, counts, stricter_quorum
 from breakglass.rules.outage import stricter_offline_quorum
 from breakglass.rules.tiers import Requirement
+from breakglass.texts import text
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ def further_need(*, count: int, people: Iterable[User]) -> GroupNeed:
     """Returns the need of the outage fallback: so many more, of any of the groups."""
     return GroupNeed(
         group="",
-        name="any of the groups, since signing was down",
+        name=text("any of the groups, since signing was down"),
         count=count,
         people=tuple(sorted(people, key=lambda user: user.name)),
     )

@@ -17,6 +17,7 @@ from breakglass.models import (
     Gate,
     Tenant,
 )
+from breakglass.texts import text
 
 # What filters mean is shared with exports, which may not import this room.
 PROOFS: Final = narrowing.PROOFS
@@ -75,7 +76,11 @@ def entry(*, tenant: Tenant, seq: int) -> AuditEntry:
     """Returns one entry, or raises NotFound."""
     found = AuditEntry.objects.filter(tenant=tenant, seq=seq).first()
     if found is None:
-        msg = f"there is no entry {seq} in the log of {tenant.slug}"
+        msg = text(
+            "there is no entry %(seq)s in the log of %(tenant)s",
+            seq=seq,
+            tenant=tenant.slug,
+        )
         raise NotFound(msg)
     return found
 
@@ -109,7 +114,11 @@ def entry_hashes(*, tenant: Tenant, after: int, upto: int) -> Iterator[bytes]:
             rows.order_by("seq").values_list("seq", "entry_hash")[:_HASHES_AT_ONCE]
         )
         if not chunk or chunk[-1][0] != after + len(chunk):
-            msg = f"the log of {tenant.slug} has a hole after entry {after}"
+            msg = text(
+                "the log of %(tenant)s has a hole after entry %(after)s",
+                tenant=tenant.slug,
+                after=after,
+            )
             raise Conflict(msg)
         yield from (bytes(entry_hash) for _, entry_hash in chunk)
         after += len(chunk)

@@ -11,6 +11,7 @@ from breakglass.errors import NotFound
 from breakglass.models import Bundle, Export, Tenant
 from breakglass.queries import audit
 from breakglass.states import ExportFormat
+from breakglass.texts import text
 
 COUNTED_AT_MOST: Final = 20_000
 _SAMPLE: Final = 200
@@ -39,7 +40,7 @@ def one(*, tenant: Tenant, public_id: UUID) -> Export:
     """Returns one export of this tenant, or raises NotFound."""
     found = Export.objects.filter(tenant=tenant, public_id=public_id).first()
     if found is None:
-        msg = f"there is no such export of {tenant.slug}"
+        msg = text("there is no such export of %(tenant)s", tenant=tenant.slug)
         raise NotFound(msg)
     return found
 

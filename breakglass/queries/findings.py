@@ -9,6 +9,7 @@ from breakglass.errors import NotFound
 from breakglass.models import Finding, Gate, RoleMember, Tenant, User
 from breakglass.models.people import UserKind
 from breakglass.queries import access
+from breakglass.texts import text
 
 LISTED = 50
 
@@ -37,7 +38,7 @@ def finding_for(*, user: User, tenant: Tenant, public_id: UUID) -> Finding:
     if found is None or not access.may(
         user=user, permission="view_gate", on=found.gate
     ):
-        msg = f"there is no such finding in {tenant.slug}"
+        msg = text("there is no such finding in %(tenant)s", tenant=tenant.slug)
         raise NotFound(msg)
     return found
 

@@ -20,6 +20,7 @@ from breakglass.rules.postmortem import ActionItemView, Missing, missing, prefil
 from breakglass.rules.postmortem_timeline import Line
 from breakglass.rules.window import in_words
 from breakglass.states import GrantState, PostMortemState
+from breakglass.texts import text
 
 LISTED = 100
 PAGE = 25
@@ -140,7 +141,11 @@ def for_bypass(*, tenant: Tenant, bypass_id: str) -> PostMortem:
     rows = _rows().prefetch_related("action_items")
     found = rows.filter(tenant=tenant, grant__request__bypass_id=bypass_id).first()
     if found is None:
-        msg = f"there is no post-mortem for {bypass_id[:20]} in {tenant.slug}"
+        msg = text(
+            "there is no post-mortem for %(bypass_id)s in %(tenant)s",
+            bypass_id=bypass_id[:20],
+            tenant=tenant.slug,
+        )
         raise NotFound(msg)
     return found
 

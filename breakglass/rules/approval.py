@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from breakglass.errors import SelfApproval
 from breakglass.rules.tiers import Requirement
+from breakglass.texts import text
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def require_second_person(*, requester_id: int, approver_id: int) -> None:
     """Raises SelfApproval when the two are the same person (I-02)."""
     if requester_id == approver_id:
         raise SelfApproval(
-            "You asked for this bypass, so someone else must approve it."
+            text("You asked for this bypass, so someone else must approve it.")
         )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from breakglass.rules.approval import Person
 from breakglass.rules.tiers import Requirement
+from breakglass.texts import any_of, plural, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +31,32 @@ def may_request(
     Machines may ask too; they only never approve (I-03). `open_requests` are the
     ones they have pending now, refused from `open_limit` on.
     """
-    reasons = []
+    reasons: list[str] = []
     if not active:
-        reasons.append("This account is deactivated. An administrator can restore it.")
+        reasons.append(
+            text("This account is deactivated. An administrator can restore it.")
+        )
     if not member:
-        reasons.append("You are not a member of this team.")
+        reasons.append(text("You are not a member of this team."))
     if not may_ask_gate:
         reasons.append(
-            "You may not ask for this gate. An administrator of the team can let you."
+            text(
+                "You may not ask for this gate. An administrator of the team can let "
+                "you."
+            )
         )
     if not gate_active:
-        reasons.append("This gate is not in use.")
+        reasons.append(text("This gate is not in use."))
     if open_requests >= open_limit:
         reasons.append(
-            f"You have {open_requests} open requests and the limit is {open_limit}. "
-            "Withdraw one, or wait until one is decided."
+            plural(
+                "You have %(count)s open request and the limit is %(limit)s. "
+                "Withdraw one, or wait until one is decided.",
+                "You have %(count)s open requests and the limit is %(limit)s. "
+                "Withdraw one, or wait until one is decided.",
+                count=open_requests,
+                limit=open_limit,
+            )
         )
     return _answer(reasons=reasons)
 
@@ -59,7 +71,7 @@ def may_close(
     """
     if is_requester or is_eligible_approver or holds_close_right:
         return _answer(reasons=[])
-    why = (
+    why = text(
         "Only the person who asked, an approver of this tier, or somebody with "
         "the right to close grants may end this early."
     )
@@ -83,18 +95,20 @@ def may_decide(
     """
     if person.id == requester_id:
         return _answer(
-            reasons=["You asked for this bypass, so someone else must approve it."]
+            reasons=[
+                text("You asked for this bypass, so someone else must approve it.")
+            ]
         )
-    reasons = []
+    reasons: list[str] = []
     if not person.human:
-        reasons.append("Machines may ask for a bypass, but never approve one.")
+        reasons.append(text("Machines may ask for a bypass, but never approve one."))
     if not person.active:
-        reasons.append("This account is deactivated, so it may not approve.")
+        reasons.append(text("This account is deactivated, so it may not approve."))
     required = (*requirements_pinned, *requirements_current)
     if not person.groups.intersection(_groups(required=required)):
         reasons.append(_not_in_group(required=required))
     if already_approved:
-        reasons.append("You already approved.")
+        reasons.append(text("You already approved."))
     return _answer(reasons=reasons)
 
 
@@ -105,10 +119,10 @@ def _groups(*, required: Sequence[Requirement]) -> tuple[str, ...]:
 def _not_in_group(*, required: Sequence[Requirement]) -> str:
     groups = _groups(required=required)
     if not groups:
-        return "This tier names no groups, so nobody may approve it."
-    return (
-        "You are not in one of the groups that may approve this: "
-        f"{' or '.join(groups)}."
+        return text("This tier names no groups, so nobody may approve it.")
+    return text(
+        "You are not in one of the groups that may approve this: %(groups)s.",
+        groups=any_of(groups),
     )
 
 

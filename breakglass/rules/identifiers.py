@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from breakglass.errors import InvalidInput
+from breakglass.texts import Text, text, text_in
 
 IDENTIFIER_MAX: Final = 200
 URL_MAX: Final = 500
@@ -25,6 +26,37 @@ _BIDI: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069
 _PLAIN_CONTROLS: Final = frozenset("\n\t")
 
 
+# The fields as people know them; any other keeps its name.
+_FIELD_WORDS: Final[dict[str, Text]] = {
+    said: said
+    for said in (
+        text_in("field", "gate"),
+        text_in("field", "service"),
+        text_in("field", "branch"),
+        text_in("field", "artifact"),
+        text_in("field", "justification"),
+        text_in("field", "incident_url"),
+        text_in("field", "comment"),
+        text_in("field", "reason"),
+        text_in("field", "name"),
+        text_in("field", "slug"),
+        text_in("field", "email"),
+        text_in("field", "environment"),
+        text_in("field", "data_class"),
+        text_in("field", "body"),
+        text_in("field", "action_items"),
+        text_in("field", "no_action_reason"),
+        text_in("field", "issuer"),
+        text_in("field", "subject"),
+    )
+}
+
+
+def field_word(field: str) -> str:
+    """Returns a field's name, which pages show in the reader's language."""
+    return _FIELD_WORDS.get(field, field)
+
+
 def check_identifier(value: str, *, field: str, slash: bool = True) -> str:
     """
     Returns `value` unchanged when it is an identifier (design.md section 6).
@@ -37,12 +69,21 @@ def check_identifier(value: str, *, field: str, slash: bool = True) -> str:
     pattern = _WITH_SLASH if slash else _WITHOUT_SLASH
     if pattern.fullmatch(value) is None:
         marks = ". _ / : @ + -" if slash else ". _ : @ + -"
-        refused = "is empty" if not value else f"cannot be {_echo(value=value)}"
-        raise InvalidInput(
-            f"{field} {refused}: use 1 to {IDENTIFIER_MAX} ASCII letters, digits "
-            f"and {marks}, starting with a letter or digit",
-            field=field,
-        )
+        said = {"field": field_word(field), "most": IDENTIFIER_MAX, "marks": marks}
+        if not value:
+            refused = text(
+                "%(field)s is empty: use 1 to %(most)s ASCII letters, digits and "
+                "%(marks)s, starting with a letter or digit",
+                **said,
+            )
+        else:
+            refused = text(
+                "%(field)s cannot be %(typed)s: use 1 to %(most)s ASCII letters, "
+                "digits and %(marks)s, starting with a letter or digit",
+                typed=_echo(value=value),
+                **said,
+            )
+        raise InvalidInput(refused, field=field)
     return value
 
 
@@ -54,26 +95,41 @@ def check_text(value: str, *, field: str, minimum: int, maximum: int) -> str:
     Raises InvalidInput for control characters (other than newline and tab), lone
     surrogates, direction overrides, and text that is too short or too long.
     """
-    text = value.replace("\r\n", "\n")
-    for character in text:
+    plain = value.replace("\r\n", "\n")
+    for character in plain:
         if _is_hidden(character=character):
             raise InvalidInput(
-                f"{field} contains the invisible character U+{ord(character):04X}: "
-                "remove it, or type the text again",
-                field=field,
+                text(
+                    "%(field)s contains the invisible character U+%(character)s: "
+                    "remove it, or type the text again",
+                    field=field_word(field),
+                    character=f"{ord(character):04X}",
+                ),
+                field=field_word(field),
             )
-    text = text.strip()  # only now: stripping would hide some control characters
-    if len(text) < minimum:
+    plain = plain.strip()  # only now: stripping would hide some control characters
+    if len(plain) < minimum:
         raise InvalidInput(
-            f"{field} is too short ({len(text)} of at least {minimum} characters)",
+            text(
+                "%(field)s is too short (%(length)s of at least %(minimum)s "
+                "characters)",
+                field=field_word(field),
+                length=len(plain),
+                minimum=minimum,
+            ),
             field=field,
         )
-    if len(text) > maximum:
+    if len(plain) > maximum:
         raise InvalidInput(
-            f"{field} is too long ({len(text)} of at most {maximum} characters)",
+            text(
+                "%(field)s is too long (%(length)s of at most %(maximum)s characters)",
+                field=field_word(field),
+                length=len(plain),
+                maximum=maximum,
+            ),
             field=field,
         )
-    return text
+    return plain
 
 
 def check_url(value: str, *, field: str) -> str:
@@ -87,10 +143,20 @@ def check_url(value: str, *, field: str) -> str:
     if not value:
         return ""
     if len(value) > URL_MAX:
-        raise InvalidInput(f"{field} is longer than {URL_MAX} characters", field=field)
+        raise InvalidInput(
+            text(
+                "%(field)s is longer than %(most)s characters",
+                field=field_word(field),
+                most=URL_MAX,
+            ),
+            field=field,
+        )
     if any(_breaks_url(character=character) for character in value):
         raise InvalidInput(
-            f"{field} contains a space, a backslash or an invisible character",
+            text(
+                "%(field)s contains a space, a backslash or an invisible character",
+                field=field_word(field),
+            ),
             field=field,
         )
     try:
@@ -102,12 +168,19 @@ def check_url(value: str, *, field: str) -> str:
         parts = urlsplit("")
     if not usable:
         raise InvalidInput(
-            f"{field} must be a full link that starts with https:// or http://",
+            text(
+                "%(field)s must be a full link that starts with https:// or http://",
+                field=field_word(field),
+            ),
             field=field,
         )
     if "@" in parts.netloc:
         raise InvalidInput(
-            f"{field} may not contain a user name or password", field=field
+            text(
+                "%(field)s may not contain a user name or password",
+                field=field_word(field),
+            ),
+            field=field,
         )
     return value
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from breakglass.rules.postmortem_body import FENCES, HEADING, SECTION_LEVEL, bare
+from breakglass.texts import text
 
 _WORKDAYS: Final = 5
 _FRIDAY: Final = 4
@@ -120,14 +121,14 @@ def missing(
 def in_words(missing: Missing) -> str:
     """Returns one missing part as an instruction, in plain English."""
     if missing.key == GATE:
-        return "Say whether the gate was at fault."
+        return text("Say whether the gate was at fault.")
     if missing.key == ITEMS:
-        return "Add at least one action item, or say why there is none."
+        return text("Add at least one action item, or say why there is none.")
     if missing.key == "summary" and missing.is_there:
-        return "Write a summary."
+        return text("Write a summary.")
     if missing.is_there:
-        return f'Write something under "{missing.heading}".'
-    return f'Add the heading "## {missing.heading}".'
+        return text('Write something under "%(heading)s".', heading=missing.heading)
+    return text('Add the heading "## %(heading)s".', heading=missing.heading)
 
 
 def prefill(*, template: str, values: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from breakglass.errors import InvalidInput
+from breakglass.texts import text
 
 HEADER: Final = "| When | What | Log |"
 RULE: Final = "|---|---|---|"
@@ -76,7 +77,7 @@ def check_when(value: str) -> str:
     try:
         moment = datetime.strptime(spelled, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
     except ValueError as error:
-        msg = "write the time in UTC as 2026-11-25 02:04"
+        msg = text("write the time in UTC as 2026-11-25 02:04")
         raise InvalidInput(msg, field="timeline") from error
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from breakglass.errors import PolicyViolation
 from breakglass.rules.scopes import Scope, match_glob
+from breakglass.texts import all_of, text
 
 
 class Impact(StrEnum):
@@ -18,6 +19,10 @@ class Impact(StrEnum):
 
 # As text "high" sorts before "low"; the rank is what a tier's minimum means.
 _RANK: Final = {Impact.LOW: 0, Impact.HIGH: 1}
+_CHOSEN: Final = {
+    Impact.LOW: text("you chose low impact"),
+    Impact.HIGH: text("you chose high impact"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +118,24 @@ def select_tier(*, policy: Policy, target: Target, impact: Impact) -> Selection:
     Raises PolicyViolation for a policy without tiers.
     """
     if not policy.tiers:
-        raise PolicyViolation("this policy has no tiers, so nothing can be asked for")
+        raise PolicyViolation(
+            text("this policy has no tiers, so nothing can be asked for")
+        )
     strictest = policy.tiers[0]
     chosen = _first(policy=policy, target=target, impact=impact, any_branch=True)
     if chosen is None:
-        return Selection(strictest, ("no tier matched, so the strictest applies",))
+        return Selection(
+            strictest, (text("no tier matched, so the strictest applies"),)
+        )
     if chosen is not strictest:
         low = _first(policy=policy, target=target, impact=Impact.LOW, any_branch=True)
         if low is None:
-            why = "no tier matches at low impact, so the strictest applies"
+            why = text("no tier matches at low impact, so the strictest applies")
             return Selection(strictest, (why,))
         if not _first(
             policy=policy, target=target, impact=Impact.LOW, any_branch=False
         ):
-            why = "no tier matches every branch, so the strictest applies"
+            why = text("no tier matches every branch, so the strictest applies")
             return Selection(strictest, (why,))
     return Selection(chosen, _reasons(match=chosen.match, target=target, impact=impact))
 
@@ -170,18 +179,26 @@ def _reasons(*, match: Match, target: Target, impact: Impact) -> tuple[str, ...]
     scope = target.scope
     reasons = []
     if match.data_classes:
-        reasons.append(f"the gate's data class is {target.data_class}")
+        reasons.append(
+            text("the gate's data class is %(value)s", value=target.data_class)
+        )
     if match.environments:
-        reasons.append(f"the gate's environment is {target.environment}")
+        reasons.append(
+            text("the gate's environment is %(value)s", value=target.environment)
+        )
     if match.gates:
-        reasons.append(f"the gate is {scope.gate}")
+        reasons.append(text("the gate is %(value)s", value=scope.gate))
     if match.services:
-        reasons.append(f"the service is {scope.service}")
+        reasons.append(text("the service is %(value)s", value=scope.service))
     if match.branches and scope.branch:
-        reasons.append(f"the branch is {scope.branch}")
+        reasons.append(text("the branch is %(value)s", value=scope.branch))
     elif match.branches:
-        listed = " and ".join(match.branches)
-        reasons.append(f"you named no branch, so {listed} would be covered too")
+        reasons.append(
+            text(
+                "you named no branch, so %(branches)s would be covered too",
+                branches=all_of(match.branches),
+            )
+        )
     if match.minimum_impact not in (None, Impact.LOW):
-        reasons.append(f"you chose {impact.value} impact")
-    return tuple(reasons) or ("this tier applies to every request",)
+        reasons.append(_CHOSEN[impact])
+    return tuple(reasons) or (text("this tier applies to every request"),)

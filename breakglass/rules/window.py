@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from breakglass.errors import InvalidInput, PolicyViolation
+from breakglass.texts import Text, any_of, joined, plural, text
 
 MINIMUM_TTL: Final = timedelta(minutes=1)
 MAXIMUM_TTL: Final = timedelta(hours=4)
@@ -33,8 +34,11 @@ def open_window(*, now: datetime, ttl: timedelta, cap: timedelta) -> Window:
     length = min(ttl, cap)
     if length < MINIMUM_TTL:
         raise PolicyViolation(
-            f"the time allowed is under {in_words(MINIMUM_TTL)}, so there is nothing "
-            "to grant: ask again under the current policy",
+            text(
+                "the time allowed is under %(length)s, so there is "
+                "nothing to grant: ask again under the current policy",
+                length=in_words(MINIMUM_TTL),
+            ),
             field="ttl",
         )
     return Window(starts_at=now, expires_at=now + length)
@@ -51,9 +55,14 @@ def check_ttl(
     if ttl in choices:
         return ttl
     if not choices:
-        raise InvalidInput("this tier offers no times to choose from", field=field)
-    offered = _either([in_words(choice) for choice in choices])
-    raise InvalidInput(f"choose one of the times offered: {offered}", field=field)
+        raise InvalidInput(
+            text("this tier offers no times to choose from"), field=field
+        )
+    offered = any_of([in_words(choice) for choice in choices])
+    raise InvalidInput(
+        text("choose one of the times offered: %(offered)s", offered=offered),
+        field=field,
+    )
 
 
 def check_set_ttl(*, ttl: timedelta, proposed: timedelta) -> timedelta:
@@ -65,14 +74,20 @@ def check_set_ttl(*, ttl: timedelta, proposed: timedelta) -> timedelta:
     """
     if ttl > proposed:
         raise InvalidInput(
-            f"the request asks for {in_words(proposed)}: you may shorten that, "
-            "not extend it",
+            text(
+                "the request asks for %(proposed)s: you may shorten that, not "
+                "extend it",
+                proposed=in_words(proposed),
+            ),
             field="ttl",
         )
     if ttl < MINIMUM_TTL:
-        raise InvalidInput(f"set at least {in_words(MINIMUM_TTL)}", field="ttl")
+        raise InvalidInput(
+            text("set at least %(length)s", length=in_words(MINIMUM_TTL)),
+            field="ttl",
+        )
     if ttl % timedelta(minutes=1):
-        raise InvalidInput("set whole minutes", field="ttl")
+        raise InvalidInput(text("set whole minutes"), field="ttl")
     return ttl
 
 
@@ -91,7 +106,7 @@ def granted_ttl(
     return min([proposed, *set_by_approvers, *caps])
 
 
-def in_words(ttl: timedelta) -> str:
+def in_words(ttl: timedelta) -> Text:
     """
     Returns a length for people: "15 minutes", "1 hour", "1 hour 30 minutes".
 
@@ -100,17 +115,11 @@ def in_words(ttl: timedelta) -> str:
     seconds = max(0, int(ttl.total_seconds()))
     hours, rest = divmod(seconds, 3600)
     minutes, seconds = divmod(rest, 60)
-    units = ((hours, "hour"), (minutes, "minute"), (seconds, "second"))
-    parts = [
-        f"{count} {unit}" if count == 1 else f"{count} {unit}s"
-        for count, unit in units
-        if count
-    ]
-    return " ".join(parts) or "0 minutes"
-
-
-def _either(words: Sequence[str]) -> str:
-    """Joins ["a", "b", "c"] to "a, b or c"."""
-    if len(words) == 1:
-        return words[0]
-    return f"{', '.join(words[:-1])} or {words[-1]}"
+    parts = []
+    if hours:
+        parts.append(plural("%(count)s hour", "%(count)s hours", count=hours))
+    if minutes or not (hours or seconds):
+        parts.append(plural("%(count)s minute", "%(count)s minutes", count=minutes))
+    if seconds:
+        parts.append(plural("%(count)s second", "%(count)s seconds", count=seconds))
+    return joined(parts, between=" ")

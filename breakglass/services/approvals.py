@@ -40,6 +40,7 @@ from breakglass.rules.window import check_set_ttl
 from breakglass.services import counting, evidence, requests, signatures, wording
 from breakglass.services.counting import Outcome
 from breakglass.states import INTENT_MOVES, IntentState, RequestState, require_move
+from breakglass.texts import text
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ def intend(
     mine = bypass.intents.filter(signer=approver, kind=IntentKind.APPROVAL)
     busy = (IntentState.COMMITTED, IntentState.SIGNED)
     if mine.filter(state__in=busy).exists():
-        msg = "Your approval is being signed already."
+        msg = text("Your approval is being signed already.")
         raise Conflict(msg)
     mine.filter(state=IntentState.DRAFT).update(state=IntentState.LAPSED)
     intent_id = uuid4()
@@ -115,7 +116,7 @@ def draft(*, intent_id: UUID, approver: User) -> Intent:
         .first()
     )
     if found is None:
-        msg = "this decision is not waiting any more: look at the request again"
+        msg = text("this decision is not waiting any more: look at the request again")
         raise NotFound(msg)
     return found
 
@@ -147,13 +148,15 @@ def add_passkey(*, intent_id: UUID, approver: User, passkey: AssertedPasskey) ->
     """
     intent = _lock(intent_id=intent_id, approver=approver)
     if intent.state != IntentState.COMMITTED:
-        msg = "this decision is not waiting for its signature: look at the request"
+        msg = text(
+            "this decision is not waiting for its signature: look at the request"
+        )
         raise Conflict(msg)
     given = Assertion.objects.filter(intent=intent).first()
     if given is None:
         evidence.assert_by(intent=intent, passkey=passkey, now=clock.db_now())
     elif bytes(given.signature) != passkey.signature:
-        msg = "this decision carries a passkey already"
+        msg = text("this decision carries a passkey already")
         raise Conflict(msg)
     return intent
 
@@ -251,7 +254,7 @@ def _lock(*, intent_id: UUID, approver: User) -> Intent:
         .first()
     )
     if intent is None:
-        msg = "this decision is not waiting any more: look at the request again"
+        msg = text("this decision is not waiting any more: look at the request again")
         raise NotFound(msg)
     return intent
 
@@ -261,15 +264,19 @@ def _commit(*, intent_id: UUID, approver: User, proof: Proof) -> Intent:
     intent = _lock(intent_id=intent_id, approver=approver)
     now = clock.db_now()
     if not timedelta(0) <= now - proof.at < settings.STEP_UP_MAX_AGE:
-        msg = "Sign in again: your last sign-in is older than five minutes."
+        msg = text("Sign in again: your last sign-in is older than five minutes.")
         raise ReauthenticationRequired(msg)
     if proof.method == "oidc" and not people.holds(
         user=approver, issuer=proof.issuer, subject=proof.subject
     ):
-        msg = "You signed in as somebody whose identity is not linked to your account."
+        msg = text(
+            "You signed in as somebody whose identity is not linked to your account."
+        )
         raise NotPermitted(msg)
     if intent.state == IntentState.DRAFT and intent.expires_at <= now:  # type: ignore[operator]  # a draft has an end
-        msg = "This decision waited too long. Look at the request again and decide."
+        msg = text(
+            "This decision waited too long. Look at the request again and decide."
+        )
         raise Conflict(msg)
     if intent.state in (IntentState.COMMITTED, IntentState.SIGNED):
         return intent  # the same decision, sent twice

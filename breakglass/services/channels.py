@@ -10,6 +10,7 @@ from breakglass.errors import InvalidInput, NotFound
 from breakglass.models import Channel, Tenant
 from breakglass.notify import chat
 from breakglass.rules.identifiers import check_text
+from breakglass.texts import text
 
 NAME_MAX: Final = 100
 FIELDS: Final = ("kind", "name", "url", "is_active")
@@ -48,7 +49,7 @@ def save(
                 update_fields=None if channel_id is None else FIELDS,
             )
     except IntegrityError as exc:
-        msg = "this tenant has a channel of that name already"
+        msg = text("this tenant has a channel of that name already")
         raise InvalidInput(msg, field="name") from exc
     ledger.append(
         tenant=tenant,
@@ -67,6 +68,6 @@ def _loaded(*, tenant: Tenant, channel_id: int | None) -> Channel:
     )
     channel = mine.filter(pk=channel_id).first()
     if channel is None:
-        msg = f"there is no such channel in {tenant.slug}"
+        msg = text("there is no such channel in %(tenant)s", tenant=tenant.slug)
         raise NotFound(msg)
     return channel

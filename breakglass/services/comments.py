@@ -5,7 +5,7 @@ from typing import Final
 
 from django.db import transaction
 
-from breakglass import clock
+from breakglass import clock, texts
 from breakglass.audit import events, ledger
 from breakglass.errors import NotPermitted
 from breakglass.models import Tenant, User
@@ -26,7 +26,9 @@ def comment(*, tenant: Tenant, bypass_id: str, person: User, text: str) -> bool:
     """
     bypass = access.lock_request(tenant=tenant, bypass_id=bypass_id)
     if not access.may(user=person, permission="view_tenant", on=tenant):
-        msg = f"only members of {tenant.name} can comment here"
+        msg = texts.text(
+            "only members of %(tenant)s can comment here", tenant=tenant.name
+        )
         raise NotPermitted(msg)
     words = check_text(text, field="comment", minimum=1, maximum=MAXIMUM)
     actor, now = person.as_actor(), clock.db_now()

@@ -36,8 +36,9 @@ from breakglass.queries.requests import may_decide
 from breakglass.rules.approval import Quorum, require_second_person
 from breakglass.services import grants, passkeys, requests, standing_in
 from breakglass.states import INTENT_MOVES, IntentState, RequestState, require_move
+from breakglass.texts import joined, text
 
-PASSKEY_REQUIRED: Final = (
+PASSKEY_REQUIRED: Final = text(
     "This tier asks for a passkey with each approval. Approve with yours; if you have "
     "none yet, add one on your passkeys page."
 )
@@ -139,7 +140,9 @@ def _require_passkey(*, bypass: BypassRequest, intent: Intent) -> None:
         if policies.terms_of(bypass=bypass).passkey_required:
             raise PasskeyRequired(PASSKEY_REQUIRED)
     elif passkeys.lock_credential(pk=given.credential_id).revoked_at is not None:
-        msg = "This passkey was removed before the approval counted. Approve again."
+        msg = text(
+            "This passkey was removed before the approval counted. Approve again."
+        )
         raise PasskeyRefused(msg)
 
 
@@ -242,18 +245,23 @@ def _postpone_or_refuse(intent: Intent) -> None:
 def require_open(*, bypass: BypassRequest, digest: str, now: datetime) -> None:
     """Raises Conflict or DigestMismatch unless the request waits for this decision."""
     if not (bypass.gate.is_active and bypass.tenant.is_active):
-        msg = "This gate is switched off: there is nothing to bypass."
+        msg = text("This gate is switched off: there is nothing to bypass.")
         raise Conflict(msg)
     if bypass.state != RequestState.PENDING:
-        msg = f"This request is already {bypass.get_state_display().lower()}."
+        msg = text(
+            "This request is already %(state)s.",
+            state=bypass.get_state_display().lower(),
+        )
         raise Conflict(msg)
     if now >= bypass.lapses_at:
-        msg = (
+        msg = text(
             "Nobody decided in time, so this request has lapsed. It can be sent again."
         )
         raise Conflict(msg)
     if digest != bypass.digest_hex:
-        msg = "What you decided on is not what is on record. Read the request again."
+        msg = text(
+            "What you decided on is not what is on record. Read the request again."
+        )
         raise DigestMismatch(msg)
 
 
@@ -264,4 +272,4 @@ def require_may_decide(*, bypass: BypassRequest, person: User) -> None:
     )
     answer = may_decide(bypass=bypass, viewer=person)
     if not answer.allowed:
-        raise NotPermitted(" ".join(answer.reasons))
+        raise NotPermitted(joined(answer.reasons, between=" "))

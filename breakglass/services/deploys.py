@@ -14,6 +14,7 @@ from breakglass.errors import Conflict, InvalidInput, NotFound
 from breakglass.models import Deploy, Gate, Grant
 from breakglass.queries import access, standing
 from breakglass.states import DEPLOY_MOVES, DeployState, GrantState, require_move
+from breakglass.texts import text
 
 BATCH: Final = 100
 REPORTABLE = (DeployState.SUCCEEDED, DeployState.FAILED)
@@ -28,11 +29,15 @@ def finish(*, gate: Gate, deploy_id: str, state: DeployState) -> Deploy:
     report: then it is reverted, whether or not a sweep has run.
     """
     if state not in REPORTABLE:
-        msg = "a deploy ends as succeeded or failed"
+        msg = text("a deploy ends as succeeded or failed")
         raise InvalidInput(msg, field="state")
     deploy = _finish(gate=gate, deploy_id=deploy_id, state=state)
     if deploy.state != state:
-        msg = f"deploy {deploy_id} is already {deploy.get_state_display().lower()}"
+        msg = text(
+            "deploy %(deploy_id)s is already %(state)s",
+            deploy_id=deploy_id,
+            state=deploy.get_state_display().lower(),
+        )
         raise Conflict(msg)
     return deploy
 
@@ -115,7 +120,7 @@ def _revert_one(*, deploy: Deploy, grant: Grant, now: datetime) -> None:
 def _finish(*, gate: Gate, deploy_id: str, state: DeployState) -> Deploy:
     found = Deploy.objects.filter(gate=gate, deploy_id=deploy_id).first()
     if found is None:
-        msg = "this gate has not asked about a deploy of that id"
+        msg = text("this gate has not asked about a deploy of that id")
         raise NotFound(msg)
     grant = access.lock_grant(pk=found.grant_id)
     deploy = Deploy.objects.select_for_update(of=("self",), no_key=True).get(

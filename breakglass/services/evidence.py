@@ -7,6 +7,7 @@ from breakglass.models import Assertion, Authentication, Intent
 from breakglass.queries import policies
 from breakglass.rules.evidence import AssertedPasskey, Proof
 from breakglass.services import counting, passkeys
+from breakglass.texts import text
 
 
 def require(*, intent: Intent, proof: Proof) -> None:
@@ -18,10 +19,10 @@ def require(*, intent: Intent, proof: Proof) -> None:
     if proof.passkey is not None:
         return
     if proof.method == "passkey":
-        msg = "The passkey's answer is missing. Nothing was recorded."
+        msg = text("The passkey's answer is missing. Nothing was recorded.")
         raise ReauthenticationRequired(msg)
     if intent.request is None:
-        msg = "this decision is about no request"
+        msg = text("this decision is about no request")
         raise NotFound(msg)
     if policies.terms_of(bypass=intent.request).passkey_required:
         raise PasskeyRequired(counting.PASSKEY_REQUIRED)
@@ -47,7 +48,7 @@ def keep(*, intent: Intent, proof: Proof, now: datetime) -> None:
 def assert_by(*, intent: Intent, passkey: AssertedPasskey, now: datetime) -> None:
     """Verifies the signer's assertion over exactly this decision; keeps it whole."""
     if intent.signer is None:
-        msg = "this decision is nobody's"
+        msg = text("this decision is nobody's")
         raise NotFound(msg)
     credential = passkeys.verify(
         intent=intent, person=intent.signer, passkey=passkey, now=now

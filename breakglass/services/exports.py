@@ -21,6 +21,7 @@ from breakglass.models import AuditEntry, Checkpoint, Export, Tenant, User
 from breakglass.queries import access
 from breakglass.rules.identifiers import check_text
 from breakglass.states import ExportFormat, ExportState
+from breakglass.texts import text
 
 logger = logging.getLogger(__name__)
 
@@ -68,8 +69,9 @@ def ask(
     nothing meets.
     """
     if not access.may(user=person, permission="export_evidence", on=tenant):
-        msg = (
-            f"evidence of {tenant.slug} is for its auditors to take: ask for that role"
+        msg = text(
+            "evidence of %(tenant)s is for its auditors to take: ask for that role",
+            tenant=tenant.slug,
         )
         raise NotPermitted(msg)
     return order(
@@ -126,7 +128,7 @@ def order(
 def _require_something(tenant: Tenant, scope: dict[str, Any]) -> None:
     found = export_scope.matching(tenant=tenant, scope=scope, size=ANY_SIZE)
     if not found.exists():
-        msg = "no entry meets this filter: there is nothing to export"
+        msg = text("no entry meets this filter: there is nothing to export")
         raise InvalidInput(msg, field="scope")
 
 

@@ -13,6 +13,7 @@ from breakglass.queries import access
 from breakglass.queries import findings as queries
 from breakglass.rules.identifiers import check_text
 from breakglass.states import FindingKind
+from breakglass.texts import text
 
 REASON_MAX = 1000
 
@@ -97,10 +98,14 @@ def hand_over(*, tenant: Tenant, public_id: UUID, person: User, to: User) -> Fin
     """
     finding = _open_one(tenant=tenant, public_id=public_id, person=person)
     if to not in queries.candidates(gate=finding.gate):
-        msg = f"{to.name} is not a member of {tenant.slug} who sees this gate"
+        msg = text(
+            "%(to)s is not a member of %(tenant)s who sees this gate",
+            to=to.name,
+            tenant=tenant.slug,
+        )
         raise InvalidInput(msg, field="to")
     if finding.owner_id == to.pk:
-        msg = f"this finding is {to.name}'s already"
+        msg = text("this finding is %(to)s's already", to=to.name)
         raise Conflict(msg)
     before, finding.owner = finding.owner, to
     finding.save(update_fields=["owner"])
@@ -129,13 +134,15 @@ def _open_one(*, tenant: Tenant, public_id: UUID, person: User) -> Finding:
         .first()
     )
     if finding is None:
-        msg = f"there is no such finding in {tenant.slug}"
+        msg = text("there is no such finding in %(tenant)s", tenant=tenant.slug)
         raise NotFound(msg)
     if not queries.may_answer(user=person, finding=finding):
-        msg = "only its owner, or somebody who manages the gate, may answer a finding"
+        msg = text(
+            "only its owner, or somebody who manages the gate, may answer a finding"
+        )
         raise NotPermitted(msg)
     if finding.closed_at is not None:
-        msg = "this finding is closed already"
+        msg = text("this finding is closed already")
         raise Conflict(msg)
     return finding
 

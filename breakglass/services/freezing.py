@@ -164,7 +164,7 @@ def _renewed(*, tenant: Tenant, bypass_id: str) -> BypassRequest | None:
     if not bypass_id:
         return None
     if not is_bypass_id(bypass_id):
-        msg = "The request that this one follows is named like BG-7Q4MZK"
+        msg = text("The request that this one follows is named like BG-7Q4MZK")
         raise InvalidInput(msg, field="renews")
     return access.request_for(tenant=tenant, bypass_id=bypass_id)
 
@@ -176,5 +176,5 @@ def _fresh_id() -> str:
         bypass_id = f"BG-{''.join(letters)}"
         if not BypassRequest.objects.filter(bypass_id=bypass_id).exists():
             return bypass_id
-    msg = "no free bypass ID was found: try again"
+    msg = text("no free bypass ID was found: try again")
     raise Conflict(msg)

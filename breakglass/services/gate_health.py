@@ -18,6 +18,7 @@ from breakglass.queries import standing
 from breakglass.rules import gate_health as rules
 from breakglass.services import findings
 from breakglass.states import FindingKind
+from breakglass.texts import text
 
 CHECK_EVERY: Final = timedelta(minutes=10)
 _LIMITS: Final = {"period_days": (1, 366), "blamed_percent": (0, 100)}
@@ -34,7 +35,12 @@ def set_terms(
     for field, value in values.items():
         lowest, highest = _LIMITS.get(field, (0, _MOST))
         if not lowest <= value <= highest:
-            msg = f"{field} must be from {lowest} to {highest}"
+            msg = text(
+                "%(field)s must be from %(lowest)s to %(highest)s",
+                field=field,
+                lowest=lowest,
+                highest=highest,
+            )
             raise InvalidInput(msg, field=field)
     terms, _ = HealthTerms.objects.update_or_create(tenant=tenant, defaults=values)
     ledger.append(

@@ -14,6 +14,7 @@ from breakglass.queries import access
 from breakglass.rules.identifiers import check_identifier, check_text
 from breakglass.services import gate_tokens, roles
 from breakglass.states import GateKind, GrantState, RequestState
+from breakglass.texts import text
 
 LABEL_MAX: Final = 100
 REASON_MAX: Final = 300
@@ -39,7 +40,9 @@ def register(
     InvalidInput for a malformed slug, Conflict when the tenant has it already.
     """
     if slug in RESERVED:
-        msg = f"{slug} is an address of the portal: choose another name"
+        msg = text(
+            "%(slug)s is an address of the portal: choose another name", slug=slug
+        )
         raise InvalidInput(msg, field="slug")
     now = clock.db_now()
     try:
@@ -55,7 +58,11 @@ def register(
                 created_at=now,
             )
     except IntegrityError as error:
-        msg = f"{tenant.slug} has a gate named {slug[:40]} already, or the name is odd"
+        msg = text(
+            "%(tenant)s has a gate named %(slug)s already, or the name is odd",
+            tenant=tenant.slug,
+            slug=slug[:40],
+        )
         raise Conflict(msg) from error
     roles.apply_to_gate(gate=gate)
     _record(gate=gate, event=events.GATE_REGISTERED, actor=actor)
@@ -101,10 +108,10 @@ def describe(
     tenant's group or a malformed service; the same words again are not on record.
     """
     if kind not in GateKind.values:
-        msg = "there is no such kind of gate"
+        msg = text("there is no such kind of gate")
         raise InvalidInput(msg, field="kind")
     if owner is not None and owner.tenant_id != gate.tenant_id:
-        msg = "the owner is a group of another tenant"
+        msg = text("the owner is a group of another tenant")
         raise InvalidInput(msg, field="owner")
     gate = access.lock_gate(pk=gate.pk)
     before = (gate.kind, gate.owner_id, gate.service)
@@ -134,7 +141,11 @@ def turn(*, gate: Gate, is_active: bool, actor: Actor) -> Gate:
     gate = access.lock_gate(pk=gate.pk)
     _require_not_retired(gate)
     if gate.is_active == is_active:
-        msg = f"{gate.slug} is {'in use' if is_active else 'not in use'} already"
+        msg = text(
+            "%(gate)s is %(use)s already",
+            gate=gate.slug,
+            use="in use" if is_active else "not in use",
+        )
         raise Conflict(msg)
     gate.is_active = is_active
     if is_active and gate.turned_on_at is None:
@@ -159,7 +170,10 @@ def retire(*, gate: Gate, reason: str, actor: Actor) -> Gate:
     in_force = gate.grants.filter(state=GrantState.ACTIVE, expires_at__gt=now)
     waiting = gate.requests.filter(state=RequestState.PENDING, lapses_at__gt=now)
     if in_force.exists() or waiting.exists():
-        msg = f"a bypass of {gate.slug} is in force or waits for approval: end it first"
+        msg = text(
+            "a bypass of %(gate)s is in force or waits for approval: end it first",
+            gate=gate.slug,
+        )
         raise Conflict(msg)
     gate.is_active, gate.retired_at = False, now
     gate.save(update_fields=["is_active", "retired_at"])
@@ -211,14 +225,20 @@ def _changed_lately(*, gate: Gate, now: datetime) -> bool:
 
 def _require_not_retired(gate: Gate) -> None:
     if gate.is_retired:
-        msg = f"{gate.slug} is retired, for good: connect a new gate instead"
+        msg = text(
+            "%(gate)s is retired, for good: connect a new gate instead", gate=gate.slug
+        )
         raise Conflict(msg)
 
 
 def label(value: str, *, field: str) -> str:
     """Environment and data class are identifiers, or empty."""
     if len(value) > LABEL_MAX:
-        msg = f"{field} is longer than {LABEL_MAX} characters"
+        msg = text(
+            "%(field)s is longer than %(label_max)s characters",
+            field=field,
+            label_max=LABEL_MAX,
+        )
         raise InvalidInput(msg, field=field)
     return check_identifier(value, field=field) if value else ""
 

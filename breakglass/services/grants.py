@@ -25,6 +25,7 @@ from breakglass.states import (
     SignedBy,
     require_move,
 )
+from breakglass.texts import joined, text
 
 WARN_BEFORE_END: Final = timedelta(minutes=10)
 REASON_MAXIMUM: Final = 2000
@@ -98,13 +99,13 @@ def revoke(*, tenant: Tenant, bypass_id: str, person: User, reason: str) -> Gran
         bypass = access.lock_request(tenant=tenant, bypass_id=bypass_id)
         found = Grant.objects.filter(request=bypass).first()
         if found is None:
-            msg = f"{bypass_id[:20]} has no bypass to close"
+            msg = text("%(bypass_id)s has no bypass to close", bypass_id=bypass_id[:20])
             raise NotFound(msg)
         grant = access.lock_grant(pk=found.pk)
         now = clock.db_now()
         _require_may_close(bypass=bypass, person=person)
         if grant.state == GrantState.ACTIVE and not grant.window.covers(now):
-            msg = "this bypass is already over"
+            msg = text("this bypass is already over")
             raise Conflict(msg)
         return _close(
             grant=grant,
@@ -216,9 +217,12 @@ def _require_room(*, bypass: BypassRequest, limit: int | None) -> None:
         expires_at__gt=clock.DbNow(),
     ).aggregate(n=Count("pk"))["n"]
     if active >= limit:
-        msg = (
-            f"{bypass.service} has {active} bypasses open already, and its tier allows "
-            f"{limit}. Close one first: your approval is kept."
+        msg = text(
+            "%(service)s has %(active)s bypasses open already, and its "
+            "tier allows %(limit)s. Close one first: your approval is kept.",
+            service=bypass.service,
+            active=active,
+            limit=limit,
         )
         raise Conflict(msg)
 
@@ -232,7 +236,7 @@ def _require_may_close(*, bypass: BypassRequest, person: User) -> None:
         ),
     )
     if not answer.allowed or not person.is_active:
-        raise NotPermitted(" ".join(answer.reasons))
+        raise NotPermitted(joined(answer.reasons, between=" "))
 
 
 def _assurance(given: list[Approval]) -> Assurance:

@@ -18,6 +18,7 @@ from breakglass.models import Identity, Tenant, User
 from breakglass.queries import people
 from breakglass.rules.identifiers import check_text
 from breakglass.services import collapse
+from breakglass.texts import text
 
 NAME_MAXIMUM: Final = 200
 REASON_MAXIMUM: Final = 300
@@ -35,7 +36,7 @@ def link(*, user: User, issuer: str, subject: str, actor: Actor) -> Identity:
     subject = check_text(subject, field="subject", minimum=1, maximum=NAME_MAXIMUM)
     (user,) = _lock(user)
     if not user.is_active:
-        msg = f"the account of {user.email} is switched off"
+        msg = text("the account of %(user)s is switched off", user=user.email)
         raise Conflict(msg)
     identity = _link(user=user, issuer=issuer, subject=subject)
     _record_links([identity], tenants=people.tenants_of(user), actor=actor)
@@ -67,12 +68,12 @@ def unlink(*, identity_id: int, reason: str, actor: Actor) -> Identity:
     why = check_text(reason, field="reason", minimum=1, maximum=REASON_MAXIMUM)
     found = Identity.objects.select_related("user").filter(pk=identity_id).first()
     if found is None:
-        msg = "there is no such identity"
+        msg = text("there is no such identity")
         raise NotFound(msg)
     _lock(found.user)
     identity = Identity.objects.select_related("user").get(pk=identity_id)
     if identity.unlinked_at is not None:
-        msg = "this identity is unlinked already"
+        msg = text("this identity is unlinked already")
         raise Conflict(msg)
     _unlink([identity])
     tenants = people.tenants_of(identity.user)
@@ -90,10 +91,10 @@ def unlink_own(*, user: User, identity_id: int, reason: str) -> Identity:
     (user,) = _lock(user)
     live = people.identities_of(user=user)
     if identity_id not in [identity.pk for identity in live]:
-        msg = "this identity is not linked to you"
+        msg = text("this identity is not linked to you")
         raise NotFound(msg)
     if len(live) == 1 and not user.has_usable_password():
-        msg = "this is your only way to sign in: link another identity first"
+        msg = text("this is your only way to sign in: link another identity first")
         raise NotPermitted(msg)
     return unlink(identity_id=identity_id, reason=reason, actor=user.as_actor())
 
@@ -117,7 +118,7 @@ def merge(*, keep: User, merged: User, reason: str, actor: Actor) -> User:
     """
     why = check_text(reason, field="reason", minimum=1, maximum=REASON_MAXIMUM)
     if keep.pk == merged.pk:
-        msg = "these are one account already"
+        msg = text("these are one account already")
         raise Conflict(msg)
     _queue_up()
     both = {user.pk: user for user in _lock(keep, merged)}
@@ -158,13 +159,15 @@ def _lock(*users: User) -> list[User]:
 
 def _require_mergeable(*, keep: User, merged: User) -> None:
     if merged.merged_into_id is not None or keep.merged_into_id is not None:
-        msg = "one of the two was given up for another account already"
+        msg = text("one of the two was given up for another account already")
         raise Conflict(msg)
     if not keep.is_active:
-        msg = f"{keep.email} is switched off: keep the account that is in use"
+        msg = text(
+            "%(keep)s is switched off: keep the account that is in use", keep=keep.email
+        )
         raise Conflict(msg)
     if not (keep.is_human and merged.is_human):
-        msg = "only people's accounts are merged, not machines'"
+        msg = text("only people's accounts are merged, not machines'")
         raise Conflict(msg)
 
 
@@ -184,7 +187,7 @@ def _link(*, user: User, issuer: str, subject: str) -> Identity:
                 user=user, issuer=issuer, subject=subject, created_at=clock.db_now()
             )
     except IntegrityError as error:
-        msg = "this identity is linked to a person already"
+        msg = text("this identity is linked to a person already")
         raise Conflict(msg) from error
 
 

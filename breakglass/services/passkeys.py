@@ -19,12 +19,13 @@ from breakglass.queries import passkeys as queries
 from breakglass.rules.evidence import AssertedPasskey, AttestedPasskey
 from breakglass.rules.identifiers import check_text
 from breakglass.signing import cose, webauthn
+from breakglass.texts import text
 
 logger = logging.getLogger(__name__)
 
 AT_MOST: Final = 10
 REASON_MAXIMUM: Final = 300
-_UNKNOWN: Final = (
+_UNKNOWN: Final = text(
     "This passkey does not belong to your account here. Use one from your list of "
     "passkeys, or add it there first."
 )
@@ -67,10 +68,12 @@ def enrol(
     called = check_text(name, field="name", minimum=1, maximum=100)
     person = lock_person(pk=user.pk)
     if not (person.is_active and person.is_human):
-        msg = "Only people with an active account have passkeys."
+        msg = text("Only people with an active account have passkeys.")
         raise NotPermitted(msg)
     if queries.live(user=person).count() >= AT_MOST:
-        msg = f"You have {AT_MOST} passkeys already: remove one first."
+        msg = text(
+            "You have %(at_most)s passkeys already: remove one first.", at_most=AT_MOST
+        )
         raise Conflict(msg)
     try:
         with transaction.atomic():
@@ -86,7 +89,7 @@ def enrol(
                 enrolled_at=clock.db_now(),
             )
     except IntegrityError as error:
-        msg = "This passkey is enrolled already, or was once. Make a new one."
+        msg = text("This passkey is enrolled already, or was once. Make a new one.")
         raise Conflict(msg) from error
     for tenant in queries.tenants_of(user=person):
         _notice(credential=credential, tenant=tenant, actor=person.as_actor())
@@ -115,7 +118,7 @@ def revoke(*, user: User, public_id: UUID, reason: str, actor: Actor) -> Credent
     lock_person(pk=user.pk)
     found = queries.live(user=user).filter(public_id=public_id).first()
     if found is None:
-        msg = "there is no such passkey any more"
+        msg = text("there is no such passkey any more")
         raise NotFound(msg)
     credential = lock_credential(pk=found.pk)
     credential.revoked_at = clock.db_now()
@@ -156,10 +159,14 @@ def verify(
         raise PasskeyRefused(_UNKNOWN)
     notice = credential.notices.filter(tenant=intent.tenant).first()
     if notice is None or now < notice.usable_from:
-        when = (
-            f"{notice.usable_from:%Y-%m-%d %H:%M} UTC" if notice else "it is on record"
+        msg = (
+            text(
+                "This passkey is new: it can approve from %(when)s on.",
+                when=f"{notice.usable_from:%Y-%m-%d %H:%M} UTC",
+            )
+            if notice
+            else text("This passkey is new: it can approve once it is on record.")
         )
-        msg = f"This passkey is new: it can approve from {when} on."
         raise PasskeyRefused(msg)
     _use(credential=credential, challenge=intent.digest, passkey=passkey, now=now)
     return credential
@@ -184,7 +191,7 @@ def sign_in(*, passkey: AssertedPasskey, challenge: bytes) -> User:
     """
     credential = _locked(passkey.credential_id)
     if credential is None or not credential.user.is_active:
-        msg = "Nobody here signs in with this passkey. Use your password."
+        msg = text("Nobody here signs in with this passkey. Use your password.")
         raise PasskeyRefused(msg)
     now = clock.db_now()
     _use(credential=credential, challenge=challenge, passkey=passkey, now=now)
@@ -237,9 +244,9 @@ def _use(
             "passkey.counter_went_back",
             extra={"credential": str(credential.public_id), "count": count},
         )
-        msg = (
-            "This passkey's counter went backwards, as if there were a copy of it. "
-            "Remove it from your list and add a new one."
+        msg = text(
+            "This passkey's counter went backwards, as if there were a "
+            "copy of it. Remove it from your list and add a new one."
         )
         raise PasskeyRefused(msg)
     credential.sign_count = count

@@ -16,6 +16,7 @@ from breakglass.models.people import UserKind
 from breakglass.queries import people as queries
 from breakglass.rules.identifiers import check_text
 from breakglass.signing import instance
+from breakglass.texts import text
 
 logger = logging.getLogger(__name__)
 
@@ -42,16 +43,16 @@ def create(
         validate_email(email)
         email.encode("ascii")
     except (ValidationError, UnicodeEncodeError) as error:
-        msg = "Enter an e-mail address in plain ASCII, like ana@example.com"
+        msg = text("Enter an e-mail address in plain ASCII, like ana@example.com")
         raise InvalidInput(msg, field="email") from error
     if len(email) > EMAIL_MAX:
-        msg = f"email is longer than {EMAIL_MAX} characters"
+        msg = text("email is longer than %(email_max)s characters", email_max=EMAIL_MAX)
         raise InvalidInput(msg, field="email")
     if email.lower() in {one.identity.lower() for one in instance.workloads()}:
-        msg = "This address is the portal's own: its signatures carry it"
+        msg = text("This address is the portal's own: its signatures carry it")
         raise InvalidInput(msg, field="email")
     if kind not in UserKind.values:
-        msg = "an account is human or machine"
+        msg = text("an account is human or machine")
         raise InvalidInput(msg, field="kind")
     now = clock.db_now()
     try:
@@ -66,7 +67,7 @@ def create(
                 date_joined=now,
             )
     except IntegrityError as error:
-        msg = "There is an account with this e-mail already"
+        msg = text("There is an account with this e-mail already")
         raise Conflict(msg) from error
     logger.info("person.created", extra={"id": str(made.public_id), "by": str(actor)})
     return made
@@ -86,10 +87,15 @@ def activate(*, user: User, actor: Actor) -> User:
 def _set_active(*, user: User, actor: Actor, is_active: bool) -> User:
     user = User.objects.select_for_update(of=("self",), no_key=True).get(pk=user.pk)
     if user.is_active == is_active:
-        msg = f"{user.name} is {'active' if is_active else 'deactivated'} already"
+        state = text("active") if is_active else text("deactivated")
+        msg = text("%(user)s is %(state)s already", user=user.name, state=state)
         raise Conflict(msg)
     if user.merged_into is not None:
-        msg = f"{user.email} was merged into {user.merged_into.email}: that one is used"
+        msg = text(
+            "%(user)s was merged into %(merged_into)s: that one is used",
+            user=user.email,
+            merged_into=user.merged_into.email,
+        )
         raise Conflict(msg)
     user.is_active = is_active
     user.save(update_fields=["is_active"])

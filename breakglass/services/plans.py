@@ -22,6 +22,7 @@ from breakglass.states import (
     PostMortemState,
     RequestState,
 )
+from breakglass.texts import text
 
 
 def plan(*, topic: str, due: Due) -> Plan | None:
@@ -33,7 +34,7 @@ def plan(*, topic: str, due: Due) -> Plan | None:
     """
     planner = _PLANNERS.get(topic)
     if planner is None:
-        msg = f"nothing here knows the topic {topic!r}"
+        msg = text("nothing here knows the topic %(topic)s", topic=repr(topic))
         raise BreakglassError(msg)
     return planner(due)
 

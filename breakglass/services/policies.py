@@ -15,6 +15,7 @@ from breakglass.queries import passkeys
 from breakglass.queries import policies as queries
 from breakglass.rules.policies import Finding, lint
 from breakglass.states import PolicyState
+from breakglass.texts import joined, text
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ def new_draft(*, tenant: Tenant, author: User | None) -> Policy:
     """
     Tenant.objects.select_for_update(of=("self",), no_key=True).get(pk=tenant.pk)
     if queries.draft(tenant=tenant) is not None:
-        msg = "there is a draft already: publish or discard it first"
+        msg = text("there is a draft already: publish or discard it first")
         raise Conflict(msg)
     latest = queries.current(tenant=tenant)
     draft = Policy.objects.create(
@@ -68,9 +69,11 @@ def publish(*, policy_id: int, actor: Actor) -> Policy:
     Tenant.objects.select_for_update(of=("self",), no_key=True).get(pk=policy.tenant_id)
     errors = [f for f in check(policy=policy) if f.level == "error"]
     if errors:
-        raise PolicyViolation(
-            "; ".join(f"{f.tier}: {f.message}" if f.tier else f.message for f in errors)
-        )
+        found = [
+            joined([f.tier, f.message], between=": ") if f.tier else f.message
+            for f in errors
+        ]
+        raise PolicyViolation(joined(found, between="; "))
     published = Policy.objects.filter(tenant=policy.tenant)
     highest = published.aggregate(highest=Max("version"))["highest"] or 0
     document = _document(policy=policy, version=highest + 1)
@@ -115,10 +118,13 @@ def _lock(policy_id: int) -> Policy:
         .first()
     )
     if policy is None:
-        msg = "there is no such draft any more"
+        msg = text("there is no such draft any more")
         raise NotFound(msg)
     if policy.state != PolicyState.DRAFT:
-        msg = f"version {policy.version} is published and cannot be changed"
+        msg = text(
+            "version %(version)s is published and cannot be changed",
+            version=policy.version,
+        )
         raise Conflict(msg)
     return policy
 

@@ -6,6 +6,7 @@ from breakglass import clock
 from breakglass.errors import PolicyViolation
 from breakglass.models import PostMortemDraft, Tenant, User
 from breakglass.services import postmortem_opening as opening
+from breakglass.texts import text
 
 DRAFT_MAXIMUM = 400_000
 
@@ -18,7 +19,7 @@ def keep(*, tenant: Tenant, bypass_id: str, person: User, typed: str) -> None:
     It is no part of the post-mortem until they save it, so nothing is recorded.
     """
     if len(typed) > DRAFT_MAXIMUM:
-        msg = "this is too long to be kept: save it"
+        msg = text("this is too long to be kept: save it")
         raise PolicyViolation(msg, field="body")
     postmortem = opening.editable(tenant=tenant, bypass_id=bypass_id, person=person)
     PostMortemDraft.objects.update_or_create(

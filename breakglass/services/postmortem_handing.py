@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from breakglass import clock, outbox
+from breakglass import clock, outbox, texts
 from breakglass.audit import events, ledger
 from breakglass.errors import Conflict, NotFound, NotPermitted, PolicyViolation
 from breakglass.models import (
@@ -20,6 +20,7 @@ from breakglass.queries import postmortem_history as history
 from breakglass.rules.identifiers import check_text
 from breakglass.services import postmortem_opening as opening
 from breakglass.states import PostMortemState
+from breakglass.texts import text
 
 NOTE_MAXIMUM = 2000
 
@@ -37,14 +38,14 @@ def hand_over(
     postmortem = opening.editable(tenant=tenant, bypass_id=bypass_id, person=person)
     members = {one.public_id: one for one in history.members_of(tenant=tenant)}
     if to not in members:
-        msg = "choose an active member of this tenant"
+        msg = text("choose an active member of this tenant")
         raise PolicyViolation(msg, field="to")
     if members[to].pk == postmortem.assignee_id:
-        msg = f"it is {members[to].name}'s already"
+        msg = text("it is %(to)s's already", to=members[to].name)
         raise Conflict(msg)
     review = history.open_review(postmortem=postmortem)
     if review is not None and members[to] in review.reviewers.all():
-        msg = "a reviewer cannot own it: take it back from review first"
+        msg = text("a reviewer cannot own it: take it back from review first")
         raise PolicyViolation(msg, field="to")
     now = clock.db_now()
     handover = PostMortemHandover.objects.create(
@@ -90,11 +91,14 @@ def tick(
     postmortem = _published(tenant=tenant, bypass_id=bypass_id)
     manages = access.may(user=person, permission="manage_tenant", on=tenant)
     if not person.is_active or not (person.pk == postmortem.assignee_id or manages):
-        msg = f"only {postmortem.assignee.name} or a tenant admin can tick this"
+        msg = text(
+            "only %(assignee)s or a tenant admin can tick this",
+            assignee=postmortem.assignee.name,
+        )
         raise NotPermitted(msg)
     item = postmortem.action_items.filter(position=position).first()
     if item is None:
-        msg = "there is no such action item"
+        msg = text("there is no such action item")
         raise NotFound(msg)
     if item.is_done == is_done:
         return item
@@ -124,8 +128,7 @@ def add_note(
     """
     postmortem = _published(tenant=tenant, bypass_id=bypass_id)
     if not access.may(user=person, permission="view_tenant", on=tenant):
-        msg = "only members can add a note"
-        raise NotPermitted(msg)
+        raise NotPermitted(texts.text("only members can add a note"))
     note = PostMortemNote.objects.create(
         postmortem=postmortem,
         author=person,
@@ -145,6 +148,6 @@ def add_note(
 def _published(*, tenant: Tenant, bypass_id: str) -> PostMortem:
     postmortem = opening.locked(tenant=tenant, bypass_id=bypass_id)
     if postmortem.state != PostMortemState.PUBLISHED:
-        msg = "this post-mortem is not published yet"
+        msg = text("this post-mortem is not published yet")
         raise Conflict(msg)
     return postmortem

@@ -20,6 +20,7 @@ from breakglass.queries import access, standing
 from breakglass.queries import postmortems as queries
 from breakglass.rules import postmortem as rules
 from breakglass.states import PostMortemState
+from breakglass.texts import text
 
 
 def schedule(*, bypass: BypassRequest, opens_at: datetime) -> PostMortem:
@@ -111,13 +112,16 @@ def editable(*, tenant: Tenant, bypass_id: str, person: User) -> PostMortem:
     postmortem = locked(tenant=tenant, bypass_id=bypass_id)
     manages = access.may(user=person, permission="manage_tenant", on=tenant)
     if not person.is_active or not (person.pk == postmortem.assignee_id or manages):
-        msg = f"only {postmortem.assignee.name} or a tenant admin can write this"
+        msg = text(
+            "only %(assignee)s or a tenant admin can write this",
+            assignee=postmortem.assignee.name,
+        )
         raise NotPermitted(msg)
     if postmortem.state == PostMortemState.SCHEDULED:
-        msg = "this post-mortem opens when the bypass closes"
+        msg = text("this post-mortem opens when the bypass closes")
         raise Conflict(msg)
     if postmortem.state == PostMortemState.PUBLISHED:
-        msg = "this post-mortem is published and cannot be changed"
+        msg = text("this post-mortem is published and cannot be changed")
         raise Conflict(msg)
     return postmortem
 
@@ -128,7 +132,9 @@ def locked(*, tenant: Tenant, bypass_id: str) -> PostMortem:
         tenant=tenant, grant__request__bypass_id=bypass_id
     ).first()
     if found is None:
-        msg = f"there is no post-mortem for {bypass_id[:20]}"
+        msg = text(
+            "there is no post-mortem for %(bypass_id)s", bypass_id=bypass_id[:20]
+        )
         raise NotFound(msg)
     if found.state == PostMortemState.SCHEDULED:
         _open_one(found.pk)

@@ -14,6 +14,7 @@ from breakglass.rules.identifiers import check_text
 from breakglass.services import postmortem_opening as opening
 from breakglass.services import postmortems
 from breakglass.states import PostMortemState, ReviewOutcome
+from breakglass.texts import text
 
 COMMENT_MAXIMUM = 2000
 
@@ -31,16 +32,16 @@ def ask(
     """
     postmortem = opening.editable(tenant=tenant, bypass_id=bypass_id, person=person)
     if history.open_review(postmortem=postmortem) is not None:
-        msg = "this is in review already"
+        msg = text("this is in review already")
         raise Conflict(msg)
     postmortems.require_complete(postmortem=postmortem)
     able = {one.public_id: one for one in history.may_review(postmortem=postmortem)}
     able.pop(person.public_id, None)
     if not reviewers:
-        msg = "choose who reviews it"
+        msg = text("choose who reviews it")
         raise PolicyViolation(msg, field="reviewers")
     if not set(reviewers) <= set(able):
-        msg = "choose members who neither own this nor wrote any of it"
+        msg = text("choose members who neither own this nor wrote any of it")
         raise PolicyViolation(msg, field="reviewers")
     now = clock.db_now()
     review = PostMortemReview.objects.create(
@@ -87,18 +88,18 @@ def end(
     postmortem = _in_review(tenant, bypass_id, person, outcome)
     review = history.open_review(postmortem=postmortem)
     if review is None:
-        msg = "this is not in review any more"
+        msg = text("this is not in review any more")
         raise Conflict(msg)
     is_reviewer = person.is_active and person in review.reviewers.all()
     if outcome != ReviewOutcome.TAKEN_BACK and not is_reviewer:
-        msg = "only its reviewers can say that"
+        msg = text("only its reviewers can say that")
         raise NotPermitted(msg)
     if outcome == ReviewOutcome.DONE and revision != postmortem.revision:
-        msg = "this was saved again while you were reading: look at it once more"
+        msg = text("this was saved again while you were reading: look at it once more")
         raise Conflict(msg)
     asks = outcome == ReviewOutcome.CHANGES_ASKED
     if asks and not comment.strip():
-        msg = "say what should change"
+        msg = text("say what should change")
         raise PolicyViolation(msg, field="comment")
     now = clock.db_now()
     review.outcome, review.ended_at, review.ended_by = outcome, now, person
@@ -149,6 +150,6 @@ def _in_review(
         return opening.editable(tenant=tenant, bypass_id=bypass_id, person=person)
     postmortem = opening.locked(tenant=tenant, bypass_id=bypass_id)
     if postmortem.state == PostMortemState.PUBLISHED:
-        msg = "this post-mortem is published already"
+        msg = text("this post-mortem is published already")
         raise Conflict(msg)
     return postmortem

@@ -32,6 +32,7 @@ from breakglass.states import (
     PostMortemState,
     require_move,
 )
+from breakglass.texts import joined, text
 
 BODY_MAXIMUM = 100_000
 ITEMS_MAXIMUM = 50
@@ -80,9 +81,10 @@ def save_draft(
     """
     postmortem = opening.editable(tenant=tenant, bypass_id=bypass_id, person=person)
     if postmortem.revision != revision:
-        who = postmortem.saved_by.name if postmortem.saved_by else "Somebody"
-        msg = (
-            f"{who} saved this post-mortem while you were writing. Your text is below."
+        msg = text(
+            "%(who)s saved this post-mortem while you were writing. "
+            "Your text is below.",
+            who=postmortem.saved_by.name if postmortem.saved_by else text("Somebody"),
         )
         raise Conflict(msg)
     postmortem.body = body
@@ -156,7 +158,7 @@ def publish(*, tenant: Tenant, bypass_id: str, person: User) -> PostMortem:
     """
     postmortem = opening.editable(tenant=tenant, bypass_id=bypass_id, person=person)
     if postmortem.reviews.filter(ended_at__isnull=True).exists():
-        msg = "this is in review: wait for the answer, or take it back first"
+        msg = text("this is in review: wait for the answer, or take it back first")
         raise Conflict(msg)
     return finish(postmortem=postmortem, person=person)
 
@@ -203,7 +205,7 @@ def require_complete(*, postmortem: PostMortem) -> None:
     """Raises PolicyViolation, saying all of it, while something is missing."""
     missing = queries.missing_of(postmortem=postmortem)
     if missing:
-        msg = " ".join(rules.in_words(part) for part in missing)
+        msg = joined([rules.in_words(part) for part in missing], between=" ")
         raise PolicyViolation(msg, field="body")
 
 
@@ -249,8 +251,7 @@ def _store(*, postmortem: PostMortem, person: User) -> PostMortem:
 
 def _judge_gate(*, postmortem: PostMortem, gate_blamed: str) -> None:
     if gate_blamed and gate_blamed not in GateBlame.values:
-        msg = "say yes, partly, no or unknown"
-        raise InvalidInput(msg, field="gate_blamed")
+        raise InvalidInput(text("say yes, partly, no or unknown"), field="gate_blamed")
     postmortem.gate_blamed = gate_blamed
 
 
@@ -260,7 +261,8 @@ def _replace_items(
     """Stores the rows that say something, in their order, and the reason for none."""
     kept = [item for item in items if item.text.strip()]
     if len(kept) > ITEMS_MAXIMUM:
-        msg = f"a post-mortem holds at most {ITEMS_MAXIMUM} action items"
+        most = ITEMS_MAXIMUM
+        msg = text("a post-mortem holds at most %(most)s action items", most=most)
         raise PolicyViolation(msg, field="action_items")
     postmortem.no_action_reason = check_text(
         why, field="no_action_reason", minimum=0, maximum=1000

@@ -26,6 +26,7 @@ from breakglass.queries import access, audit, messages
 from breakglass.queries import standing as queries
 from breakglass.services import log_standings, outside, sealing
 from breakglass.services.outside import Published
+from breakglass.texts import text
 
 REASON_MAXIMUM: Final = 2000
 _NO_HEAD: Final = bytes(32)
@@ -93,14 +94,17 @@ def propose(
     """
     _require_admin(tenant=tenant, person=person, authenticated_at=authenticated_at)
     if not 1 <= len(reason.strip()) <= REASON_MAXIMUM:
-        msg = f"say why in 1 to {REASON_MAXIMUM} characters"
+        msg = text(
+            "say why in 1 to %(reason_maximum)s characters",
+            reason_maximum=REASON_MAXIMUM,
+        )
         raise InvalidInput(msg, field="reason")
     _require_read_only(log_standings.lock(tenant=tenant))
     if open_proposal(tenant=tenant) is not None:
-        raise Conflict("a proposal waits for its second admin already")
+        raise Conflict(text("a proposal waits for its second admin already"))
     published = _published(tenant)
     if published is None:
-        msg = "the published checkpoint cannot be read: put its file back first"
+        msg = text("the published checkpoint cannot be read: put its file back first")
         raise Conflict(msg)
     size, head = _head(tenant)
     return Reanchor.objects.create(
@@ -131,7 +135,7 @@ def confirm(
     _require_read_only(standing)
     proposal = _lock_open(tenant=tenant, proposal_id=proposal_id)
     if proposal.proposed_by_id == person.pk:
-        raise NotPermitted("whoever proposed cannot confirm: ask another admin")
+        raise NotPermitted(text("whoever proposed cannot confirm: ask another admin"))
     _require_unmoved(tenant=tenant, proposal=proposal)
     proposal.confirmed_by, proposal.confirmed_at = person, clock.db_now()
     proposal.save(update_fields=["confirmed_by", "confirmed_at"])
@@ -185,7 +189,7 @@ def _lock_open(*, tenant: Tenant, proposal_id: int) -> Reanchor:
         .first()
     )
     if proposal is None or proposal.confirmed_at or proposal.dropped_at:
-        raise Conflict("this proposal is no longer open: look at the page again")
+        raise Conflict(text("this proposal is no longer open: look at the page again"))
     return proposal
 
 
@@ -195,31 +199,35 @@ def _require_admin(
     _require_manager(tenant=tenant, person=person)
     now = clock.db_now()
     if authenticated_at is None or now - authenticated_at > settings.STEP_UP_MAX_AGE:
-        msg = "sign in again first: this decision needs a fresh sign-in"
+        msg = text("sign in again first: this decision needs a fresh sign-in")
         raise ReauthenticationRequired(msg)
 
 
 def _require_manager(*, tenant: Tenant, person: User) -> None:
     if not access.may(user=person, permission="manage_tenant", on=tenant):
-        msg = f"re-anchoring takes two people who manage {tenant.slug}"
+        msg = text(
+            "re-anchoring takes two people who manage %(tenant)s", tenant=tenant.slug
+        )
         raise NotPermitted(msg)
 
 
 def _require_read_only(standing: LogStanding) -> None:
     if standing.read_only_at is None:
-        raise Conflict("the log is not read-only: there is nothing to re-anchor")
+        raise Conflict(text("the log is not read-only: there is nothing to re-anchor"))
 
 
 def _require_unmoved(*, tenant: Tenant, proposal: Reanchor) -> None:
     """What the first admin saw is what the second one confirms, or nothing is."""
     if _head(tenant) != (proposal.size, bytes(proposal.head_hash)):
         raise Conflict(
-            "the log has changed since the proposal: drop it, and look again"
+            text("the log has changed since the proposal: drop it, and look again")
         )
     published = _published(tenant)
     named = (proposal.published_size, bytes(proposal.published_hash))
     if published is None or (published.size, published.head) != named:
-        msg = "another checkpoint is the newest by now: drop the proposal, look again"
+        msg = text(
+            "another checkpoint is the newest by now: drop the proposal, look again"
+        )
         raise Conflict(msg)
 
 
@@ -232,4 +240,6 @@ def _published(tenant: Tenant) -> Published | None:
     try:
         return outside.tail_of(tenant).newest
     except OSError as error:
-        raise Conflict("the file of published checkpoints cannot be read") from error
+        raise Conflict(
+            text("the file of published checkpoints cannot be read")
+        ) from error

@@ -11,6 +11,7 @@ from breakglass.errors import Conflict, NotPermitted
 from breakglass.models import AuditEntry, Tenant, User
 from breakglass.queries import access, approvers, telling
 from breakglass.states import RequestState
+from breakglass.texts import text
 
 AGAIN_AFTER: Final = timedelta(minutes=10)
 
@@ -29,13 +30,13 @@ def remind(
     bypass = access.lock_request(tenant=tenant, bypass_id=bypass_id)
     now = clock.db_now()
     if bypass.requester_id != requester.pk:
-        msg = "only the person who asked can have the approvers reminded"
+        msg = text("only the person who asked can have the approvers reminded")
         raise NotPermitted(msg)
     if bypass.state != RequestState.PENDING or now >= bypass.lapses_at:
-        msg = "This request does not wait for anybody any more."
+        msg = text("This request does not wait for anybody any more.")
         raise Conflict(msg)
     if approvers.waited_for(bypass=bypass, group=group) is None:
-        msg = "This group is not waited for any more."
+        msg = text("This group is not waited for any more.")
         raise Conflict(msg)
     last = telling.reminders_of(bypass=bypass).get(group)
     if last is not None and now - last.at < AGAIN_AFTER:

@@ -25,6 +25,7 @@ from breakglass.rules.scopes import Scope
 from breakglass.services import freezing
 from breakglass.services.freezing import RequestWish
 from breakglass.states import REQUEST_MOVES, RequestState, require_move
+from breakglass.texts import text
 
 JUSTIFICATION_MINIMUM: Final = 10
 JUSTIFICATION_MAXIMUM: Final = 2000
@@ -72,10 +73,10 @@ def withdraw(*, tenant: Tenant, bypass_id: str, requester: User) -> BypassReques
     bypass = access.lock_request(tenant=tenant, bypass_id=bypass_id)
     now = clock.db_now()
     if bypass.requester_id != requester.pk:
-        msg = "only the person who asked can withdraw a request"
+        msg = text("only the person who asked can withdraw a request")
         raise NotPermitted(msg)
     if bypass.state == RequestState.PENDING and now >= bypass.lapses_at:
-        msg = "this request has lapsed already"
+        msg = text("this request has lapsed already")
         raise Conflict(msg)
     end(bypass=bypass, state=RequestState.WITHDRAWN, person=requester)
     ledger.append(
@@ -140,7 +141,7 @@ def _lapse(bypass: BypassRequest) -> bool:
 def _checked(wish: RequestWish) -> RequestWish:
     """Returns the wish with every value checked; raises InvalidInput by field."""
     if wish.impact not in set(tiers.Impact):
-        msg = "Choose how big the impact is: low or high"
+        msg = text("Choose how big the impact is: low or high")
         raise InvalidInput(msg, field="impact")
     return RequestWish(
         gate=check_identifier(wish.gate, field="gate"),
@@ -166,7 +167,7 @@ def _gate(*, tenant: Tenant, slug: str) -> Gate:
         Gate.objects.filter(tenant=tenant, slug=slug).select_related("tenant").first()
     )
     if gate is None:
-        msg = "There is no gate of that name here. Choose one from the list"
+        msg = text("There is no gate of that name here. Choose one from the list")
         raise InvalidInput(msg, field="gate")
     return gate
 

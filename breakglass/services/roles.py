@@ -20,6 +20,7 @@ from breakglass.errors import Conflict, InvalidInput
 from breakglass.models import Gate, RoleGroup, RoleMember, Tenant, User
 from breakglass.rules.identifiers import check_identifier, check_text
 from breakglass.services import passkeys
+from breakglass.texts import text
 
 TENANT_PERMISSIONS: Final = frozenset(code for code, _ in Tenant._meta.permissions)  # noqa: SLF001 - Django's documented Meta API
 GATE_PERMISSIONS: Final = frozenset(code for code, _ in Gate._meta.permissions)  # noqa: SLF001 - Django's documented Meta API
@@ -40,7 +41,7 @@ def create(
     """Adds a role with its rights; Conflict when the tenant has it already."""
     check_identifier(slug, field="slug", slash=False)
     if len(slug) > SLUG_MAX:
-        msg = f"slug is longer than {SLUG_MAX} characters"
+        msg = text("slug is longer than %(slug_max)s characters", slug_max=SLUG_MAX)
         raise InvalidInput(msg, field="slug")
     try:
         with transaction.atomic():
@@ -53,7 +54,11 @@ def create(
                 auth_group=Group.objects.create(name=f"{tenant.slug}/{slug}"),
             )
     except IntegrityError as error:
-        msg = f"{tenant.slug} has a role named {slug[:40]} already"
+        msg = text(
+            "%(tenant)s has a role named %(slug)s already",
+            tenant=tenant.slug,
+            slug=slug[:40],
+        )
         raise Conflict(msg) from error
     _derive(role=role)
     _record(role=role, event=events.ROLE_CREATED, actor=actor)
@@ -97,7 +102,7 @@ def add_member(*, role: RoleGroup, user: User, actor: Actor) -> None:
         defaults={"added_at": clock.db_now(), "added_by": actor.name},
     )
     if not added:
-        msg = f"{user.name} is in {role.name} already"
+        msg = text("%(user)s is in %(role)s already", user=user.name, role=role.name)
         raise Conflict(msg)
     user.groups.add(role.auth_group)
     _record_member(role=role, user=user, event=events.ROLE_MEMBER_ADDED, actor=actor)
@@ -109,7 +114,7 @@ def remove_member(*, role: RoleGroup, user: User, actor: Actor) -> None:
     """Takes the role away; from now on the person's approvals do not count for it."""
     removed, _ = RoleMember.objects.filter(role=role, user=user).delete()
     if not removed:
-        msg = f"{user.name} is not in {role.name}"
+        msg = text("%(user)s is not in %(role)s", user=user.name, role=role.name)
         raise Conflict(msg)
     user.groups.remove(role.auth_group)
     _record_member(role=role, user=user, event=events.ROLE_MEMBER_REMOVED, actor=actor)
@@ -161,7 +166,9 @@ def _give(*, on: Tenant | Gate, rights: Mapping[Group, Sequence[str]]) -> None:
 def _known(codes: Sequence[str], allowed: frozenset[str]) -> list[str]:
     unknown = sorted(set(codes) - allowed)
     if unknown:
-        msg = f"there is no such right: {', '.join(unknown)[:80]}"
+        msg = text(
+            "there is no such right: %(unknown)s", unknown=", ".join(unknown)[:80]
+        )
         raise InvalidInput(msg, field="permissions")
     return sorted(set(codes))
 

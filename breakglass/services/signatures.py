@@ -38,6 +38,7 @@ from breakglass.signing import (
 from breakglass.signing.deadline import BUSY
 from breakglass.signing.keyless import signer_from_settings, verifier_from_settings
 from breakglass.states import INTENT_MOVES, IntentState, SignedBy, require_move
+from breakglass.texts import text
 
 logger = logging.getLogger(__name__)
 
@@ -200,7 +201,7 @@ def _require_named(
         return
     named = json.loads(statement)["predicate"]["approver"]
     if named != {"subject": identity.subject, "email": identity.email}:
-        msg = "the statement names another person than the one who would sign"
+        msg = text("the statement names another person than the one who would sign")
         raise SigningFailed(msg, stage="identity", retryable=False)
 
 

@@ -10,6 +10,7 @@ from breakglass.models import Assertion, Bundle, BypassRequest, Grant, Intent
 from breakglass.models.signing import IntentKind
 from breakglass.queries import outage, policies
 from breakglass.states import Assurance, SignedBy
+from breakglass.texts import text
 
 
 def allowed(*, intent: Intent) -> bool:
@@ -57,22 +58,24 @@ def require_fits(*, bypass: BypassRequest, intent: Intent, bundle: Bundle) -> No
     if not stands_in and not outage.is_offline(bypass=bypass):
         return
     if not has_passkey(intent=intent):
-        msg = (
-            "While this request waited, signing was down, and it goes on under the "
-            "fallback: every approval needs a passkey. Approve again with yours."
+        msg = text(
+            "While this request waited, signing was down, and it goes on "
+            "under the fallback: every approval needs a passkey. Approve "
+            "again with yours."
         )
         raise NotPermitted(msg)
     if not stands_in:
         return
     if not policies.terms_of(bypass=bypass).offline_quorum:
-        msg = (
-            "The tier does not allow the outage fallback any more. Approve again when "
-            "the signing service is back."
+        msg = text(
+            "The tier does not allow the outage fallback any more. Approve "
+            "again when the signing service is back."
         )
         raise NotPermitted(msg)
     if outage.bare(bypass=bypass):
-        msg = (
-            "Somebody approved this request without a passkey, so it cannot go on "
-            "under the fallback. Approve again when the signing service is back."
+        msg = text(
+            "Somebody approved this request without a passkey, so it "
+            "cannot go on under the fallback. Approve again when the "
+            "signing service is back."
         )
         raise NotPermitted(msg)

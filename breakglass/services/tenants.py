@@ -25,6 +25,7 @@ from breakglass.services.defaults import (
     ROLES,
     TIERS,
 )
+from breakglass.texts import text
 
 _SLUG: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,49}")  # as the table's constraint
 
@@ -37,7 +38,9 @@ def create(*, slug: str, name: str, actor: Actor) -> Tenant:
     Raises Conflict when the slug is taken, InvalidInput when it is malformed.
     """
     if _SLUG.fullmatch(slug) is None:
-        msg = "use 1 to 50 lower-case letters, digits and hyphens, no hyphen first"
+        msg = text(
+            "use 1 to 50 lower-case letters, digits and hyphens, no hyphen first"
+        )
         raise InvalidInput(msg, field="slug")
     now = clock.db_now()
     try:
@@ -48,7 +51,7 @@ def create(*, slug: str, name: str, actor: Actor) -> Tenant:
                 created_at=now,
             )
     except IntegrityError as error:
-        msg = f"there is a tenant {slug} already"
+        msg = text("there is a tenant %(slug)s already", slug=slug)
         raise Conflict(msg) from error
     ledger.append(
         tenant=tenant,

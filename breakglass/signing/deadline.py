@@ -16,6 +16,7 @@ from itertools import count
 from typing import Final, TypeVar
 
 from breakglass.errors import SigningFailed
+from breakglass.texts import text
 
 Result = TypeVar("Result")
 
@@ -46,7 +47,7 @@ class Slots:
         oldest = min(self._since.copy().values(), default=time.monotonic())
         patience = PATIENCE_SECONDS - (time.monotonic() - oldest)
         if not self._free.acquire(timeout=max(patience, 0.0)):
-            msg = "the signing service is slow, and other signatures wait for it"
+            msg = text("the signing service is slow, and other signatures wait for it")
             raise SigningFailed(msg, stage=BUSY, retryable=True)
         ticket = next(self._tickets)
         self._since[ticket] = time.monotonic()
@@ -91,12 +92,12 @@ def within(
         threading.Thread(target=run, name="signature", daemon=True).start()
     except RuntimeError as error:  # no more threads
         available.give_back(ticket)
-        msg = "this process cannot start another signature now"
+        msg = text("this process cannot start another signature now")
         raise SigningFailed(msg, stage=BUSY, retryable=True) from error
     try:
         return outcome.result(deadline.total_seconds() + GRACE_SECONDS)
     except TimeoutError as error:
         if outcome.done():  # the work's own, not ours
             raise
-        msg = "the signing service did not answer before the deadline"
+        msg = text("the signing service did not answer before the deadline")
         raise SigningFailed(msg, stage="network", retryable=True) from error

@@ -7,6 +7,7 @@ from sigstore.errors import Error as SigstoreError
 from sigstore.oidc import ExpiredIdentity, IdentityError
 
 from breakglass.errors import SigningFailed
+from breakglass.texts import text
 
 # What reading an answer raises that is well-formed and not what was asked for.
 _UNREADABLE: Final = (LookupError, TypeError, ValueError, AttributeError, SigstoreError)
@@ -23,25 +24,33 @@ def classified(error: Exception) -> SigningFailed:
         return error
     if isinstance(error, (ExpiredIdentity, IdentityError)):
         return SigningFailed(
-            "the identity token was refused", stage="identity", retryable=True
+            text("the identity token was refused"), stage="identity", retryable=True
         )
     answer = _answer_of(error)
     if answer is not None and answer.status_code >= requests.codes.bad_request:
         again = answer.status_code >= requests.codes.server_error or (
             answer.status_code == requests.codes.too_many_requests
         )
-        msg = f"the signing service answered {answer.status_code}"
+        msg = text(
+            "the signing service answered %(status_code)s",
+            status_code=answer.status_code,
+        )
         return SigningFailed(msg, stage="service", retryable=again)
     if isinstance(error, (requests.RequestException, OSError)):
-        msg = f"the signing service did not answer ({type(error).__name__})"
+        msg = text(
+            "the signing service did not answer (%(value)s)", value=type(error).__name__
+        )
         return SigningFailed(msg, stage="network", retryable=True)
     if isinstance(error, _UNREADABLE) or type(error).__module__.startswith("sigstore."):
-        msg = (
-            "the signing service's answer cannot be used "
-            f"({type(error).__name__}): is this the instance of the trust config?"
+        msg = text(
+            "the signing service's answer cannot be used (%(value)s): is "
+            "this the instance of the trust config?",
+            value=type(error).__name__,
         )
         return SigningFailed(msg, stage="service", retryable=True)
-    msg = f"the signature could not be made ({type(error).__name__})"
+    msg = text(
+        "the signature could not be made (%(value)s)", value=type(error).__name__
+    )
     return SigningFailed(msg, stage="library", retryable=False)
 
 

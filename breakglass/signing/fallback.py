@@ -31,6 +31,7 @@ from breakglass.signing.keyless import (
     verifier_from_settings,
 )
 from breakglass.states import SignedBy
+from breakglass.texts import text
 
 INSTANCE_DEADLINE: Final = timedelta(seconds=6)
 """What is left to the instance of one signature's time, where something stands in."""
@@ -85,7 +86,7 @@ def sign(*, statement: bytes, identity: SignerIdentity) -> SignedBundle:
     at once when one refuses.
     """
     failed = SigningFailed(
-        "no fallback is configured for an outage of the signing service",
+        text("no fallback is configured for an outage of the signing service"),
         stage="sealed_key",
         retryable=True,
     )
@@ -144,7 +145,7 @@ def _embedded_config() -> str:
     try:
         return _embedded_trust().read_text()
     except OSError as error:
-        msg = "the embedded authority's trust config cannot be read"
+        msg = text("the embedded authority's trust config cannot be read")
         raise SigningFailed(msg, stage="trust", retryable=True) from error
 
 

@@ -21,6 +21,7 @@ from breakglass.errors import SigningFailed
 from breakglass.signing import SignerIdentity
 from breakglass.signing.instance import PORTAL, PROVIDER
 from breakglass.signing.transport import DeadlineAdapter, mount
+from breakglass.texts import text
 
 GRANT: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
 TOKEN_TYPE: Final = "urn:ietf:params:oauth:token-type:jwt"  # noqa: S105 - a type's name
@@ -72,14 +73,15 @@ class Tokens:
             try:
                 raw = Path(self.token_file).read_text(encoding="ascii").strip()
             except (OSError, UnicodeDecodeError) as error:
-                msg = "the file of BREAKGLASS_WORKLOAD_TOKEN_FILE cannot be read"
+                msg = text("the file of BREAKGLASS_WORKLOAD_TOKEN_FILE cannot be read")
                 raise SigningFailed(msg, stage="identity", retryable=True) from error
         else:
             raw = detect_credential() or ""
         if not raw:
-            msg = (
+            msg = text(
                 "this machine has no workload identity: set "
-                "BREAKGLASS_WORKLOAD_TOKEN_FILE, or run where the platform gives one"
+                "BREAKGLASS_WORKLOAD_TOKEN_FILE, or run where the platform "
+                "gives one"
             )
             raise SigningFailed(msg, stage="identity", retryable=True)
         return raw
@@ -112,10 +114,13 @@ def exchange(
         try:
             answer = session.post(token_url, data=form)
         except requests.RequestException as error:
-            msg = "the signing service did not answer"
+            msg = text("the signing service did not answer")
             raise SigningFailed(msg, stage="identity", retryable=True) from error
     if answer.status_code != requests.codes.ok:
-        msg = f"the signing service refused an identity ({answer.status_code})"
+        msg = text(
+            "the signing service refused an identity (%(status_code)s)",
+            status_code=answer.status_code,
+        )
         raise SigningFailed(
             msg,
             stage="identity",
@@ -124,7 +129,7 @@ def exchange(
     try:
         return str(answer.json()["access_token"])
     except (ValueError, KeyError, TypeError) as error:
-        msg = "the signing service answered without a token"
+        msg = text("the signing service answered without a token")
         raise SigningFailed(msg, stage="identity", retryable=True) from error
 
 
@@ -133,7 +138,10 @@ def _assertion(*, issuer: str, key_path: Path, identity: SignerIdentity) -> str:
     try:
         key = ECKey.import_key(key_path.read_bytes())
     except (OSError, ValueError) as error:
-        msg = f"the portal's signing key {key_path.name} cannot be read"
+        msg = text(
+            "the portal's signing key %(key_path)s cannot be read",
+            key_path=key_path.name,
+        )
         raise SigningFailed(msg, stage="identity", retryable=False) from error
     now = int(time.time())
     claims = {

@@ -40,6 +40,7 @@ from fido2.webauthn import (
 from breakglass.errors import PasskeyRefused
 from breakglass.rules.evidence import AssertedPasskey, AttestedPasskey
 from breakglass.signing import cose
+from breakglass.texts import text
 
 NAME: Final = "breakglass"
 # https://www.w3.org/TR/webauthn-3/#enum-transport: anything else is not kept.
@@ -47,7 +48,7 @@ TRANSPORTS: Final = frozenset({"usb", "nfc", "ble", "hybrid", "internal", "smart
 ID_MAXIMUM: Final = 1023
 # An answer is kept whole in the log, so it may not be a place to store things in.
 ANSWER_MAXIMUM: Final = 4096
-_BROKEN: Final = "The browser's answer cannot be read. Try again."
+_BROKEN: Final = text("The browser's answer cannot be read. Try again.")
 # What fido2 and cryptography raise for bytes that are no such thing.
 _MALFORMED: Final = (ValueError, TypeError, KeyError, IndexError, AssertionError)
 
@@ -237,7 +238,9 @@ def _descriptors(ids: Sequence[bytes]) -> list[PublicKeyCredentialDescriptor]:
 def _require_same_page(client_data: CollectedClientData) -> None:
     """An assertion made inside somebody else's frame is not our person's decision."""
     if client_data.cross_origin:
-        msg = "The passkey was asked for by another site's page. Nothing was recorded."
+        msg = text(
+            "The passkey was asked for by another site's page. Nothing was recorded."
+        )
         raise PasskeyRefused(msg)
 
 
@@ -251,14 +254,17 @@ def _refused(error: Exception) -> PasskeyRefused:
 
 
 _SAID: Final = (
-    ("Wrong challenge", "The passkey answered another question than this one."),
-    ("origin", "The passkey answered on another address than the portal's own."),
-    ("RP ID", "The passkey was made for another site than this one."),
-    ("User Present", "The passkey does not say that somebody was there."),
-    ("User verification", "The passkey does not say that it checked who you are."),
-    ("Incorrect type", "This is not an answer of the kind that was asked for."),
-    ("Invalid signature", "The passkey's signature does not hold."),
-    ("algorithm", "This passkey uses an algorithm that is not taken here."),
+    ("Wrong challenge", text("The passkey answered another question than this one.")),
+    ("origin", text("The passkey answered on another address than the portal's own.")),
+    ("RP ID", text("The passkey was made for another site than this one.")),
+    ("User Present", text("The passkey does not say that somebody was there.")),
+    (
+        "User verification",
+        text("The passkey does not say that it checked who you are."),
+    ),
+    ("Incorrect type", text("This is not an answer of the kind that was asked for.")),
+    ("Invalid signature", text("The passkey's signature does not hold.")),
+    ("algorithm", text("This passkey uses an algorithm that is not taken here.")),
 )
 
 

@@ -81,10 +81,10 @@ EXPORT: Final = {
     "failed": Look(_("Failed"), "circle-x", "fail"),
 }
 ENTRY: Final = {
-    "verified": Look("Verified", "shield-check", "ok"),
-    "waiting": Look("Waiting for proof", "hourglass", "wait"),
-    "failed": Look("Failed", "shield-alert", "fail"),
-    "unchecked": Look("Not checked", "shield-question-mark", "calm"),
+    "verified": Look(_("Verified"), "shield-check", "ok"),
+    "waiting": Look(_("Waiting for proof"), "hourglass", "wait"),
+    "failed": Look(_("Failed"), "shield-alert", "fail"),
+    "unchecked": Look(_("Not checked"), "shield-question-mark", "calm"),
 }
 KINDS: Final = {
     "entry": ENTRY,
