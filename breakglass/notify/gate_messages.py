@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Final
 
-from breakglass.notify.lines import line, subject
-from breakglass.notify.messages import Text
+from breakglass.notify.lines import line, minute
+from breakglass.notify.writing import NAME_MAX, Text, letter
 from breakglass.rules import gate_health as rules
+from breakglass.texts import Text as Words
+from breakglass.texts import plural, text
 
-_NAME_MAX: Final = 60
 _GATE_MAX: Final = 38
 _GATES_SHOWN: Final = 40
 
@@ -42,91 +43,142 @@ class SummaryFacts:
 
 def finding_opened(facts: FindingFacts) -> Text:
     """Tells the owner and the channels what was found, and that it wants an answer."""
-    gate = line(facts.gate, most=_GATE_MAX)
-    return _finding(
-        facts, what=f"{gate}: {_short(facts)}", first="A gate needs a look."
-    )
+    what = text("finding on %(gate)s: %(what)s", **_named(facts))
+    return _finding(facts, what=what, first=text("A gate needs a look."))
 
 
 def finding_handed_over(facts: FindingFacts) -> Text:
     """Tells somebody that a finding is theirs now."""
-    gate = line(facts.gate, most=_GATE_MAX)
-    first = "A finding about a gate was handed over to you."
-    return _finding(facts, what=f"yours now: {gate}, {_short(facts)}", first=first)
+    what = text("finding on yours now: %(gate)s, %(what)s", **_named(facts))
+    first = text("A finding about a gate was handed over to you.")
+    return _finding(facts, what=what, first=first)
 
 
 def summary(facts: SummaryFacts) -> Text:
     """Tells who manages the tenant how each gate fared in one month."""
-    month = f"{facts.month:%B %Y}"
+    month = text(
+        "%(month)s %(year)s",
+        month=_MONTHS[facts.month.month - 1],
+        year=facts.month.year,
+    )
     bypasses = sum(figures.bypasses for _, figures in facts.gates)
     shown = facts.gates[:_GATES_SHOWN]
     rest = len(facts.gates) - len(shown)
+    more = plural(
+        "And %(count)s more gate, on the page.",
+        "And %(count)s more gates, on the page.",
+        count=rest,
+    )
     body = [
-        f"The gates of {facts.tenant} in {month}.",
-        f"Bypasses: {bypasses}",
-        f"Findings open now: {facts.open_findings}",
+        text("The gates of %(tenant)s in %(month)s.", tenant=facts.tenant, month=month),
+        text("Bypasses: %(count)s", count=bypasses),
+        text("Findings open now: %(count)s", count=facts.open_findings),
         "",
         *[part for gate in shown for part in _gate(*gate, facts.scope_repeats)],
-        *([f"And {rest} more gates, on the page."] if rest > 0 else []),
-        "What the numbers mean stands on the page.",
+        *([more] if rest > 0 else []),
+        text("What the numbers mean stands on the page."),
     ]
-    path = f"/t/{facts.tenant}/gates/health"
-    return Text(
-        subject=subject(f"[{facts.tenant}] gates in {month}: {bypasses} bypasses"),
-        body="\n".join([*body, "", f"Details: {facts.site}{path}"]),
-        path=path,
+    what = plural(
+        "gates in %(month)s: %(count)s bypass",
+        "gates in %(month)s: %(count)s bypasses",
+        count=bypasses,
+        month=month,
+    )
+    return letter(
+        about=facts.tenant,
+        what=what,
+        body=body,
+        verb=text("Details"),
+        site=facts.site,
+        path=f"/t/{facts.tenant}/gates/health",
     )
 
 
 def _gate(slug: str, figures: rules.Figures, scope_repeats: int) -> list[str]:
     repeats = rules.repeats_from(repeats=figures.repeats, at_least=scope_repeats)
-    blamed = f"{figures.blamed + figures.partly} of {figures.answered}"
     return [
-        f"{line(slug, most=_NAME_MAX)}:",
-        f"  bypasses: {figures.bypasses}, per 100 deploys: {_rate(figures)}",
-        f"  deploys seen: {figures.deploys}",
-        f"  services bypassed again and again: {len(repeats)}",
-        f"  bypasses that nobody used: {figures.unused} of {figures.closed}",
-        f"  post-mortems that blame the gate: {blamed}",
+        f"{line(slug, most=NAME_MAX)}:",
+        text(
+            "  bypasses: %(count)s, per 100 deploys: %(rate)s",
+            count=figures.bypasses,
+            rate=_rate(figures),
+        ),
+        text("  deploys seen: %(count)s", count=figures.deploys),
+        text("  services bypassed again and again: %(count)s", count=len(repeats)),
+        text(
+            "  bypasses that nobody used: %(unused)s of %(closed)s",
+            unused=figures.unused,
+            closed=figures.closed,
+        ),
+        text(
+            "  post-mortems that blame the gate: %(blamed)s of %(answered)s",
+            blamed=figures.blamed + figures.partly,
+            answered=figures.answered,
+        ),
     ]
 
 
 def _rate(figures: rules.Figures) -> str:
     tenths = figures.tenths_per_100
-    return "none seen" if tenths is None else f"{tenths // 10}.{tenths % 10}"
+    return text("none seen") if tenths is None else f"{tenths // 10}.{tenths % 10}"
 
 
 def _finding(facts: FindingFacts, *, what: str, first: str) -> Text:
-    owner = line(facts.owner, most=_NAME_MAX) or "nobody: the tenant has no admins"
-    path = f"/t/{facts.tenant}/findings/{facts.finding}"
+    owner = line(facts.owner, most=NAME_MAX)
     body = [
         first,
         "",
-        f"Gate: {facts.gate}",
-        f"Found: {_long(facts)}",
-        f"Since: {_at(facts.opened_at)}",
-        f"Owner: {owner}",
+        text("Gate: %(gate)s", gate=facts.gate),
+        text("Found: %(what)s", what=_long(facts)),
+        text("Since: %(at)s", at=minute(facts.opened_at)),
+        text("Owner: %(who)s", who=owner)
+        if owner
+        else text("Owner: nobody: the tenant has no admins"),
         "",
-        "Mend the gate or its rules, then close the finding with the reason.",
+        text("Mend the gate or its rules, then close the finding with the reason."),
     ]
-    return Text(
-        subject=subject(f"[{facts.tenant}] finding on {what}"),
-        body="\n".join([*body, "", f"Answer it: {facts.site}{path}"]),
-        path=path,
+    return letter(
+        about=facts.tenant,
+        what=what,
+        body=body,
+        verb=text("Answer it"),
+        site=facts.site,
+        path=f"/t/{facts.tenant}/findings/{facts.finding}",
     )
 
 
+_MONTHS: Final = (
+    text("January"),
+    text("February"),
+    text("March"),
+    text("April"),
+    text("May"),
+    text("June"),
+    text("July"),
+    text("August"),
+    text("September"),
+    text("October"),
+    text("November"),
+    text("December"),
+)
 _SHORT: Final[Mapping[str, str]] = {
-    rules.OFTEN: "bypassed often",
-    rules.REPEATED: "bypassed again and again for one service",
-    rules.UNUSED: "bypasses that nobody used",
-    rules.BLAMED: "blamed by post-mortems",
+    rules.OFTEN: text("bypassed often"),
+    rules.REPEATED: text("bypassed again and again for one service"),
+    rules.UNUSED: text("bypasses that nobody used"),
+    rules.BLAMED: text("blamed by post-mortems"),
 }
-_LONG: Final[Mapping[str, str]] = {
-    rules.OFTEN: "{bypasses} bypasses in {days} days, for {deploys} deploys seen",
-    rules.REPEATED: "{bypasses} bypasses for {service} in {days} days",
-    rules.UNUSED: "{unused} of {closed} bypasses in {days} days were never used",
-    rules.BLAMED: "{blamed} of {answered} post-mortems in {days} days blame it",
+# Patterns: what they name is filled in from the finding's details.
+_LONG: Final[Mapping[str, Words]] = {
+    rules.OFTEN: text(
+        "%(bypasses)s bypasses in %(days)s days, for %(deploys)s deploys seen"
+    ),
+    rules.REPEATED: text("%(bypasses)s bypasses for %(service)s in %(days)s days"),
+    rules.UNUSED: text(
+        "%(unused)s of %(closed)s bypasses in %(days)s days were never used"
+    ),
+    rules.BLAMED: text(
+        "%(blamed)s of %(answered)s post-mortems in %(days)s days blame it"
+    ),
 }
 
 
@@ -134,13 +186,16 @@ def _short(facts: FindingFacts) -> str:
     return _SHORT.get(facts.kind, facts.kind.replace("_", " "))
 
 
+def _named(facts: FindingFacts) -> dict[str, str]:
+    return {"gate": line(facts.gate, most=_GATE_MAX), "what": _short(facts)}
+
+
 def _long(facts: FindingFacts) -> str:
     """A kind that is not known here is told by its facts."""
     known = _LONG.get(facts.kind)
     if known is None:
         return ", ".join(f"{name} {value}" for name, value in facts.details.items())
-    return line(known.format_map(facts.details), most=300)
-
-
-def _at(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    details = {
+        name: line(str(value), most=200) for name, value in facts.details.items()
+    }
+    return Words(known.one, values=details)

@@ -4,6 +4,8 @@ import unicodedata
 from datetime import UTC, datetime
 from typing import Final
 
+from breakglass.texts import text
+
 SUBJECT_MAX: Final = 200
 _ELLIPSIS: Final = "…"
 
@@ -37,7 +39,7 @@ def quote(value: str, *, most: int = 600, most_lines: int = 12) -> str:
     lines = [line(raw, most=most) for raw in clipped.splitlines()]
     if len(lines) > most_lines:
         lines = [*lines[:most_lines], _ELLIPSIS]
-    return "\n".join(f"> {text}".rstrip() for text in lines) or "> (nothing)"
+    return "\n".join(f"> {one}".rstrip() for one in lines) or text("> (nothing)")
 
 
 def minute(moment: datetime) -> str:

@@ -1,9 +1,11 @@
 """The time of sending, in the links of messages about a request."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
-from breakglass.notify.messages import Text
+from breakglass.notify.writing import Text
+from breakglass.texts import joined
 
 SENT_FORMAT: Final = "%Y%m%dT%H%M%SZ"
 
@@ -18,9 +20,8 @@ def stamped(text: Text, *, sent_at: datetime) -> Text:
     if "/requests/" not in text.path:
         return text
     tail = f"?sent={sent_at.astimezone(UTC):{SENT_FORMAT}}#decision"
-    return Text(
-        subject=text.subject, body=f"{text.body}{tail}", path=f"{text.path}{tail}"
-    )
+    body = joined([text.body, tail], between="")
+    return replace(text, body=body, path=f"{text.path}{tail}")
 
 
 def read(given: str) -> datetime | None:

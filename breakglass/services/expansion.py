@@ -9,6 +9,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
@@ -18,8 +19,8 @@ from breakglass.audit import ledger
 from breakglass.errors import BreakglassError
 from breakglass.models import Channel, Notification, OutboxMessage, User
 from breakglass.models.notifications import ChannelKind
-from breakglass.notify.messages import Text
 from breakglass.notify.stamps import stamped
+from breakglass.notify.writing import Text
 from breakglass.queries import messages, standing
 from breakglass.services import planned, plans
 from breakglass.states import DeliveryState
@@ -101,8 +102,14 @@ def _expand(*, message: OutboxMessage, now: datetime) -> bool:
     )
     told: list[User | Channel] = [*people, *channels]
     text = stamped(plan.text, sent_at=now)
+    spoken = {language: text.spoken(language) for language in map(_language_of, told)}
     Notification.objects.bulk_create(
-        [_notification(message=message, text=text, now=now, to=to) for to in told],
+        [
+            _notification(
+                message=message, text=spoken[_language_of(to)], now=now, to=to
+            )
+            for to in told
+        ],
         ignore_conflicts=True,  # told once, whatever runs twice
     )
     if plan.event and plan.bypass is not None:
@@ -119,6 +126,12 @@ def _expand(*, message: OutboxMessage, now: datetime) -> bool:
             },
         )
     return True
+
+
+def _language_of(to: User | Channel) -> str:
+    """A person's own choice, if we have that language; a channel hears English."""
+    chosen = to.language if isinstance(to, User) else ""
+    return chosen if chosen in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
 
 
 def _notification(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from breakglass.models import BypassRequest, Tenant, User
-from breakglass.notify.messages import Text
+from breakglass.notify.writing import Text
 
 
 @dataclass(frozen=True, slots=True)

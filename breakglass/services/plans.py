@@ -10,7 +10,8 @@ from breakglass import outbox
 from breakglass.audit import events
 from breakglass.errors import BreakglassError
 from breakglass.models import BypassRequest, User
-from breakglass.notify import accounts, log_messages, messages
+from breakglass.notify import accounts, log_messages, messages, postmortem_messages
+from breakglass.notify.writing import Text
 from breakglass.queries import approvers
 from breakglass.queries import messages as rows
 from breakglass.queries import standing as log_standings
@@ -166,7 +167,7 @@ def _postmortem_opened(due: Due) -> Plan | None:
     if grant.postmortem.state != PostMortemState.OPEN:
         return None
     return Plan(
-        text=messages.postmortem_opened(rows.grant_facts(grant=grant)),
+        text=postmortem_messages.postmortem_opened(rows.grant_facts(grant=grant)),
         people=[grant.postmortem.assignee],
         bypass=grant.request,
     )
@@ -179,7 +180,7 @@ def _postmortem_overdue(due: Due) -> Plan | None:
         return None
     managers = rows.managers_of(tenant=due.tenant)
     return Plan(
-        text=messages.postmortem_overdue(rows.grant_facts(grant=grant)),
+        text=postmortem_messages.postmortem_overdue(rows.grant_facts(grant=grant)),
         people=list(dict.fromkeys([postmortem.assignee, *managers])),
         bypass=grant.request,
         to_channels=True,
@@ -237,7 +238,7 @@ def _profile_test(due: Due) -> Plan | None:
 
 
 def _to_requester(
-    bypass: BypassRequest, *, text: messages.Text, to_channels: bool = False
+    bypass: BypassRequest, *, text: Text, to_channels: bool = False
 ) -> Plan:
     return Plan(
         text=text, people=[bypass.requester], bypass=bypass, to_channels=to_channels

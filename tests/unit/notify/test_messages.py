@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from breakglass.notify import facts, messages
+from breakglass.notify import facts, messages, postmortem_messages
 
 AT = datetime(2026, 11, 22, 2, 26, tzinfo=UTC)
 BYPASS = facts.BypassFacts(
@@ -57,8 +57,8 @@ ALL = {
     "grant_ending": messages.grant_ending(GRANT, left=timedelta(minutes=10)),
     "grant_closed": messages.grant_closed(GRANT),
     "deploy_reverted": messages.deploy_reverted(DEPLOY),
-    "postmortem_opened": messages.postmortem_opened(GRANT),
-    "postmortem_overdue": messages.postmortem_overdue(GRANT),
+    "postmortem_opened": postmortem_messages.postmortem_opened(GRANT),
+    "postmortem_overdue": postmortem_messages.postmortem_overdue(GRANT),
 }
 SUBJECTS = {
     "request_opened": "needs your approval: checkout on prod-deploy (high)",
@@ -157,7 +157,7 @@ def test_no_name_can_add_a_header_or_a_line(separator):
     for text in (
         messages.request_approved(BYPASS, approver=name),
         messages.request_rejected(BYPASS, by=name, comment="No."),
-        messages.postmortem_overdue(replace(GRANT, assignee=name)),
+        postmortem_messages.postmortem_overdue(replace(GRANT, assignee=name)),
         messages.request_opened(replace(BYPASS, requester=name)),
     ):
         assert separator not in text.subject
