@@ -3,20 +3,23 @@
 from typing import Final
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from breakglass.errors import PasskeyRefused
 from breakglass.rules.evidence import AssertedPasskey, AttestedPasskey
 from breakglass.signing.webauthn import decoded
+from breakglass.texts import text
 
 _MAXIMUM: Final = 12_000
-_BROKEN: Final = "The browser's answer did not arrive whole. Try again"
+_SAID: Final = _("The browser's answer did not arrive whole. Try again")
+_BROKEN: Final = text("The browser's answer did not arrive whole. Try again")
 
 
 def _bytes() -> forms.CharField:
     return forms.CharField(
         max_length=_MAXIMUM,
         widget=forms.HiddenInput,
-        error_messages={"required": _BROKEN, "max_length": _BROKEN},
+        error_messages={"required": _SAID, "max_length": _SAID},
     )
 
 
@@ -31,7 +34,7 @@ class AnswerForm(forms.Form):
     def answer(self) -> AssertedPasskey:
         """Returns the bytes; PasskeyRefused when a part is missing, or is none."""
         if not self.is_valid():
-            raise PasskeyRefused(f"{_BROKEN}.")
+            raise PasskeyRefused(_BROKEN)
         given = self.cleaned_data
         return AssertedPasskey(
             credential_id=decoded(given["credential_id"]),
@@ -45,11 +48,11 @@ class EnrolForm(forms.Form):
     """A name, and the answer of navigator.credentials.create()."""
 
     name = forms.CharField(
-        label="Name",
-        help_text="To tell it from your others: “Laptop”, “Key on my ring”.",
+        label=_("Name"),
+        help_text=_("To tell it from your others: “Laptop”, “Key on my ring”."),
         max_length=100,
         widget=forms.TextInput(attrs={"class": "form-control", "autocomplete": "off"}),
-        error_messages={"required": "Give the passkey a name"},
+        error_messages={"required": _("Give the passkey a name")},
     )
     client_data = _bytes()
     attestation_object = _bytes()
@@ -71,9 +74,11 @@ class RemoveForm(forms.Form):
     """A removal, which says why."""
 
     reason = forms.CharField(
-        label="Why do you remove it?",
-        help_text="A few words are enough. They stay in the log of each of your teams.",
+        label=_("Why do you remove it?"),
+        help_text=_(
+            "A few words are enough. They stay in the log of each of your teams."
+        ),
         max_length=300,
         widget=forms.TextInput(attrs={"class": "form-control", "autocomplete": "off"}),
-        error_messages={"required": "Say why you remove it"},
+        error_messages={"required": _("Say why you remove it")},
     )

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
+from django.utils.translation import gettext_lazy as _
 
 from breakglass.models import Gate, RoleGroup, Tenant, User
 
@@ -22,13 +23,13 @@ class RoleForm(forms.ModelForm[RoleGroup]):
     """A group's name and rights; its members are changed one by one."""
 
     tenant_permissions = forms.MultipleChoiceField(
-        label="On the tenant",
+        label=_("On the tenant"),
         choices=TENANT_PERMISSIONS,
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
     gate_permissions = forms.MultipleChoiceField(
-        label="On every gate of the tenant",
+        label=_("On every gate of the tenant"),
         choices=GATE_PERMISSIONS,
         required=False,
         widget=forms.CheckboxSelectMultiple,
@@ -42,7 +43,7 @@ class RoleForm(forms.ModelForm[RoleGroup]):
 class AddMemberForm(forms.Form):
     """One e-mail address of somebody who has an account."""
 
-    email = forms.EmailField(label="E-mail of the person", max_length=200)
+    email = forms.EmailField(label=_("E-mail of the person"), max_length=200)
 
     def clean_email(self) -> User:
         """Finds the person, whatever the case of the letters."""
@@ -50,7 +51,7 @@ class AddMemberForm(forms.Form):
         user = User.objects.filter(email__iexact=email, is_active=True).first()
         if user is None:
             raise forms.ValidationError(
-                "Nobody active has the address %(email)s. Add the person first.",
+                _("Nobody active has the address %(email)s. Add the person first."),
                 params={"email": email},
             )
         return user
@@ -73,16 +74,18 @@ class NewPersonForm(forms.ModelForm[User]):
         required=False,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="Leave empty for a person who signs in by single sign-on.",
+        help_text=_("Leave empty for a person who signs in by single sign-on."),
     )
     role = _RoleField(
-        label="Group", queryset=RoleGroup.objects.none(), help_text="Add more later."
+        label=_("Group"),
+        queryset=RoleGroup.objects.none(),
+        help_text=_("Add more later."),
     )
 
     class Meta:
         model = User
         fields = ("email", "name", "kind", "password", "role", "is_staff")
-        help_texts = {"is_staff": "May open this admin, where a group allows it."}
+        help_texts = {"is_staff": _("May open this admin, where a group allows it.")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -100,5 +103,5 @@ class NewPersonForm(forms.ModelForm[User]):
         """One address is one person, whatever its letters' case."""
         email = str(self.cleaned_data["email"]).lower()
         if User.objects.filter(email__iexact=email).exists():
-            raise forms.ValidationError("Somebody has this address already.")
+            raise forms.ValidationError(_("Somebody has this address already."))
         return email

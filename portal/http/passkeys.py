@@ -17,6 +17,7 @@ from breakglass.queries import policies
 from breakglass.services import passkeys
 from breakglass.services.passkeys import Asked
 from breakglass.signing.webauthn import decoded
+from breakglass.texts import text
 
 ENROL: Final = "enrol"
 SIGN_IN: Final = "sign_in"
@@ -40,7 +41,7 @@ def take(request: HttpRequest, purpose: str) -> bytes:
     challenge, at = kept.pop(purpose, ("", ""))
     request.session[_KEY] = kept
     if not challenge or clock.db_now() - datetime.fromisoformat(at) > _LIFE:
-        msg = "This took too long, or was answered already. Try again."
+        msg = text("This took too long, or was answered already. Try again.")
         raise PasskeyRefused(msg)
     return decoded(challenge)
 

@@ -20,6 +20,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from breakglass import clock
 from breakglass.errors import BreakglassError, SignInRefused
@@ -27,6 +28,7 @@ from breakglass.models import User
 from breakglass.queries import people
 from breakglass.services import identities
 from breakglass.signing.transport import DeadlineAdapter, mount
+from breakglass.texts import text
 from portal.http.errors import sentence
 from portal.http.oidc import documents, provider_or_404, tokens
 from portal.http.oidc.tokens import SignIn
@@ -77,11 +79,13 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc] # untype
     ) -> None:
         """Goes back to the login page and says why, for every failure in between."""
         if error == AuthError.CANCELLED:
-            why = "sign-in was cancelled."
+            why = _("sign-in was cancelled.")
         elif exception is None:
-            why = "this sign-in was not started here, or took too long. Start again."
+            why = _("this sign-in was not started here, or took too long. Start again.")
         else:
-            why = f"{provider.name} did not confirm the sign-in. Try again."
+            why = _("%(provider)s did not confirm the sign-in. Try again.") % {
+                "provider": provider.name
+            }
         raise ImmediateHttpResponse(back_to_login(request, why))
 
 
@@ -113,7 +117,10 @@ class VerifyingAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc] # unty
         raw = kwargs["response"].get("id_token")
         provider = self._provider()
         if not isinstance(raw, str):
-            msg = f"{provider.name} did not confirm the sign-in"
+            msg = text(
+                "%(provider)s did not confirm the sign-in",
+                provider=provider.name,
+            )
             raise SignInRefused(msg)
         with documents.one_deadline() as session:
             sign_in = tokens.verify(

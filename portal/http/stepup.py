@@ -11,6 +11,8 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.http import HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from breakglass import clock
 from breakglass.errors import (
@@ -72,7 +74,7 @@ def sign(
             proof=proof,
         )
     except (PasskeyRefused, PasskeyRequired) as error:
-        messages.error(request, f"nothing was recorded. {sentence(error)}")
+        messages.error(request, _nothing(error))
         if Intent.objects.filter(pk=intent.pk, state=IntentState.DRAFT).exists():
             return ask(request, intent, back=back)
     except ReauthenticationRequired:
@@ -80,7 +82,7 @@ def sign(
     except SigningFailed as error:
         messages.error(request, _kept(error))
     except BreakglassError as error:
-        messages.error(request, f"nothing was recorded. {sentence(error)}")
+        messages.error(request, _nothing(error))
     else:
         messages.success(request, _words(outcome, request.user))
     return go(request, page_of(intent, back=back))
@@ -108,29 +110,42 @@ def unfinished(user: User) -> list[Intent]:
     )
 
 
+def _nothing(error: BreakglassError) -> str:
+    return _("nothing was recorded. %(why)s") % {"why": sentence(error)}
+
+
 def _kept(error: SigningFailed) -> str:
     """Says what went wrong, and that there is nothing to do about one's decision."""
     what = {
-        "busy": "the signing service is slow and others wait for it",
-        "service": "the signing service cannot sign at the moment",
-        "verify": "the signing service answered with a signature that does not hold",
-    }.get(error.stage, "the signing service did not answer")
-    return (
-        f"{what}. Nothing was granted, and your decision is kept: it is retried by "
+        "busy": _("the signing service is slow and others wait for it"),
+        "service": _("the signing service cannot sign at the moment"),
+        "verify": _("the signing service answered with a signature that does not hold"),
+    }.get(error.stage, _("the signing service did not answer"))
+    return _(
+        "%(what)s. Nothing was granted, and your decision is kept: it is retried by "
         "itself. The request's page says whether a passkey would let it go on."
-    )
+    ) % {"what": what}
 
 
 def _words(outcome: Outcome, person: User) -> str:
     bypass = outcome.approval.request
-    said = f"{bypass.bypass_id} approved and signed as {person.email}."
-    if outcome.approval.bundle.signed_by != SignedBy.INSTANCE:
+    named = {"bypass": bypass.bypass_id, "person": person.email}
+    if outcome.approval.bundle.signed_by == SignedBy.INSTANCE:
+        said = _("%(bypass)s approved and signed as %(person)s.") % named
+    else:
         said = (
-            f"{bypass.bypass_id} approved for {person.email}. The signing service is "
-            "down, so it was signed under the outage fallback."
+            _(
+                "%(bypass)s approved for %(person)s. The signing service is down, so "
+                "it was signed under the outage fallback."
+            )
+            % named
         )
     if outcome.grant is not None:
         until = f"{outcome.grant.expires_at:%H:%M} UTC"
-        return f"{said} {bypass.gate.name} is bypassed until {until}."
+        then = _("%(gate)s is bypassed until %(until)s.")
+        return f"{said} {then % {'gate': bypass.gate.name, 'until': until}}"
     left = outcome.quorum.needed - outcome.quorum.filled
-    return f"{said} {left} more approval{'s' if left != 1 else ''} needed."
+    more = ngettext(
+        "%(count)s more approval needed.", "%(count)s more approvals needed.", left
+    )
+    return f"{said} {more % {'count': left}}"

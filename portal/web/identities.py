@@ -6,11 +6,13 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from breakglass.errors import NotFound
 from breakglass.queries import people
 from breakglass.services import identities
+from breakglass.texts import text
 from portal.forms.identities import UnlinkForm
 from portal.http import accounts
 from portal.http.htmx import PageRequest, go, render_page
@@ -45,7 +47,7 @@ def unlink(request: PageRequest, identity_id: int) -> HttpResponse:
     rows = people.identities_of(user=request.user)
     identity = next((row for row in rows if row.pk == identity_id), None)
     if identity is None:
-        msg = "this identity is not linked to you"
+        msg = text("this identity is not linked to you")
         raise NotFound(msg)
     if not accounts.recently_confirmed(request):
         return _ask(request, request.path)
@@ -53,7 +55,9 @@ def unlink(request: PageRequest, identity_id: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         reason = form.cleaned_data["reason"]
         identities.unlink_own(user=request.user, identity_id=identity.pk, reason=reason)
-        messages.success(request, "the identity is unlinked. It is in the audit log.")
+        messages.success(
+            request, _("the identity is unlinked. It is in the audit log.")
+        )
         return go(request, "identities")
     context = {
         "identity": identity,
@@ -66,5 +70,5 @@ def unlink(request: PageRequest, identity_id: int) -> HttpResponse:
 
 def _ask(request: PageRequest, back: str) -> HttpResponse:
     """A stolen session links and unlinks nothing: the person signs in again first."""
-    messages.warning(request, "sign in again first: this changes how you sign in.")
+    messages.warning(request, _("sign in again first: this changes how you sign in."))
     return HttpResponseRedirect(f"{reverse('stepup')}?{urlencode({'next': back})}")

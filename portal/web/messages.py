@@ -11,6 +11,7 @@ from breakglass.errors import NotPermitted
 from breakglass.models import OutboxMessage, Tenant
 from breakglass.queries import messages as queries
 from breakglass.states import DeliveryState
+from breakglass.texts import text
 from portal.http import tenancy
 from portal.http.htmx import PageRequest, render_page
 
@@ -53,6 +54,6 @@ def _run_by(request: PageRequest) -> list[Tenant]:
         if "manage_tenant" in one.permissions
     ]
     if not tenants:
-        msg = "sent messages are for people who run a tenant: ask for that role"
+        msg = text("sent messages are for people who run a tenant: ask for that role")
         raise NotPermitted(msg)
     return tenants

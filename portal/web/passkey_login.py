@@ -5,6 +5,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import resolve_url
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from breakglass.errors import PasskeyRefused
@@ -34,7 +35,9 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             challenge=challenges.take(request, challenges.SIGN_IN),
         )
     except PasskeyRefused as error:
-        messages.error(request, f"you are not signed in. {sentence(error)}")
+        messages.error(
+            request, _("you are not signed in. %(why)s") % {"why": sentence(error)}
+        )
         return HttpResponseRedirect(reverse("account_login"))
     accounts.sign_in_by_passkey(request, person)
     return HttpResponseRedirect(

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import (
     require_GET,
     require_http_methods,
@@ -19,6 +20,7 @@ from breakglass.errors import BreakglassError, InvalidInput, NotFound
 from breakglass.models import Credential
 from breakglass.queries import passkeys as queries
 from breakglass.services import passkeys
+from breakglass.texts import text
 from portal.forms.passkeys import EnrolForm, RemoveForm
 from portal.http import accounts
 from portal.http import passkeys as challenges
@@ -69,7 +71,7 @@ def remove(request: PageRequest, public_id: UUID) -> HttpResponse:
     """Asks why, then removes the passkey for good."""
     found = queries.live(user=request.user).filter(public_id=public_id).first()
     if found is None:
-        msg = "there is no such passkey any more"
+        msg = text("there is no such passkey any more")
         raise NotFound(msg)
     form = RemoveForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -83,7 +85,9 @@ def remove(request: PageRequest, public_id: UUID) -> HttpResponse:
         except InvalidInput as error:
             form.add_error("reason", sentence(error).rstrip("."))
         else:
-            messages.success(request, f"The passkey {found.name} is removed.")
+            messages.success(
+                request, _("The passkey %(name)s is removed.") % {"name": found.name}
+            )
             return HttpResponseRedirect(reverse("passkeys"))
     context = {"passkey": found, "form": form}
     status = 422 if form.errors else 200
@@ -110,8 +114,10 @@ def _page(request: PageRequest, form: EnrolForm, *, status: int = 200) -> HttpRe
 def _words(made: Credential) -> str:
     when = queries.usable_from(credential=made)
     if when is None:
-        return f"The passkey {made.name} is added. It signs you in from now on."
-    return (
-        f"The passkey {made.name} is added. It signs you in from now on, and can "
-        f"approve from {when:%Y-%m-%d %H:%M} UTC."
+        said = _("The passkey %(name)s is added. It signs you in from now on.")
+        return said % {"name": made.name}
+    said = _(
+        "The passkey %(name)s is added. It signs you in from now on, and can approve "
+        "from %(at)s on."
     )
+    return said % {"name": made.name, "at": f"{when:%Y-%m-%d %H:%M} UTC"}

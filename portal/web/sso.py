@@ -9,6 +9,7 @@ from allauth.socialaccount.providers.oauth2.views import (
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 from requests import RequestException
 
@@ -63,6 +64,8 @@ def _answer(
     # Allauth takes the provider's answers apart as they come, whatever they are.
     except (RequestException, ValueError, KeyError, TypeError) as error:
         logger.warning("sso.failed", extra={"kind": type(error).__name__})
-        why = f"{provider.name} did not answer as it should. Try again."
+        why = _("%(provider)s did not answer as it should. Try again.") % {
+            "provider": provider.name
+        }
         return sso.back_to_login(request, why)
     return answer

@@ -9,6 +9,8 @@ from django.contrib import messages
 from django.contrib.auth import authenticate
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -19,6 +21,7 @@ from breakglass.queries import passkeys as queries
 from breakglass.rules.evidence import Proof
 from breakglass.services import approvals
 from breakglass.services import passkeys as services
+from breakglass.texts import text
 from portal.forms.approvals import ReauthenticateForm
 from portal.forms.passkeys import AnswerForm
 from portal.http import accounts, passkeys, stepup
@@ -26,7 +29,7 @@ from portal.http.errors import sentence
 from portal.http.htmx import PageRequest, render_page
 from portal.http.oidc import flow, leaving, provider_or_404, providers_of, returning
 
-_NOT_WAITED_FOR: Final = (
+_NOT_WAITED_FOR: Final = gettext_lazy(
     "this sign-in was not started here, took too long, or was used already. "
     "Nothing was recorded."
 )
@@ -66,12 +69,14 @@ def callback(request: PageRequest) -> HttpResponse:
     """Comes back from a provider: signs, confirms or links; else says what is wrong."""
     pending = flow.take(request)
     if pending is None:
-        messages.error(request, _NOT_WAITED_FOR)
+        messages.error(request, str(_NOT_WAITED_FOR))
         return HttpResponseRedirect(reverse("inbox"))
     try:
         return returning.finish(request, pending)
     except BreakglassError as error:
-        messages.error(request, f"{sentence(error)} Nothing was recorded.")
+        messages.error(
+            request, _("%(why)s Nothing was recorded.") % {"why": sentence(error)}
+        )
         return HttpResponseRedirect(returning.home_of(request, pending))
 
 
@@ -100,7 +105,9 @@ def _by_passkey(request: PageRequest, intent: Intent | None) -> HttpResponse:
             )
     except PasskeyRefused as error:
         form = ReauthenticateForm()
-        messages.error(request, f"nothing was recorded. {sentence(error)}")
+        messages.error(
+            request, _("nothing was recorded. %(why)s") % {"why": sentence(error)}
+        )
         return _page(request, intent, form, is_fresh=False, status=422)
     if intent is None:
         accounts.record_passkey(request, request.user)
@@ -111,7 +118,7 @@ def _by_passkey(request: PageRequest, intent: Intent | None) -> HttpResponse:
 
 def _require_own(request: PageRequest, person: User) -> None:
     if person.pk != request.user.pk:
-        msg = "This is somebody else's passkey."
+        msg = text("This is somebody else's passkey.")
         raise PasskeyRefused(msg)
 
 
@@ -122,7 +129,7 @@ def _intent(request: PageRequest) -> Intent | None:
     try:
         intent_id = UUID(given)
     except ValueError as error:
-        msg = "this decision is not waiting any more: look at the request again"
+        msg = text("this decision is not waiting any more: look at the request again")
         raise NotFound(msg) from error
     return approvals.draft(intent_id=intent_id, approver=request.user)
 
@@ -132,13 +139,13 @@ def _proved(request: PageRequest, form: ReauthenticateForm) -> bool:
     if not form.is_valid():
         return False
     if not ratelimit.consume(request, action="reauthenticate", user=request.user):
-        form.add_error("password", "Too many tries. Wait a minute and try again")
+        form.add_error("password", _("Too many tries. Wait a minute and try again"))
         return False
     found = authenticate(
         request, email=request.user.email, password=form.cleaned_data["password"]
     )
     if found is None or found.pk != request.user.pk:
-        form.add_error("password", "That is not your password. Nothing was recorded")
+        form.add_error("password", _("That is not your password. Nothing was recorded"))
         return False
     return True
 

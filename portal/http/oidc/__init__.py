@@ -5,6 +5,7 @@ from django.conf import settings
 from breakglass.errors import NotFound
 from breakglass.models import User
 from breakglass.queries import people
+from breakglass.texts import text
 from portal.settings.providers import Provider
 
 
@@ -13,7 +14,7 @@ def provider_or_404(provider_id: str) -> Provider:
     found = (p for p in settings.OIDC_PROVIDERS if p.id == provider_id)
     provider = next(found, None)
     if provider is None:
-        msg = "no such identity provider is set up here"
+        msg = text("no such identity provider is set up here")
         raise NotFound(msg)
     return provider
 

@@ -21,6 +21,7 @@ from joserfc.jwk import ECKey, RSAKey, import_key
 
 from breakglass.errors import SignInRefused, Unavailable
 from breakglass.signing.transport import DeadlineAdapter, mount
+from breakglass.texts import text
 from portal.settings.providers import Provider, is_safe_url
 
 KEEP_SECONDS: Final = 300
@@ -60,11 +61,17 @@ def endpoints(provider: Provider, session: requests.Session) -> Endpoints:
         return known
     said = _get(provider, session, provider.discovery_url)
     if said.get("issuer") != provider.issuer:
-        msg = f"{provider.name} says that it is another issuer than the one set up here"
+        msg = text(
+            "%(provider)s says that it is another issuer than the one set up here",
+            provider=provider.name,
+        )
         raise SignInRefused(msg)
     names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
     if not all(is_safe_url(said.get(name)) for name in names):
-        msg = f"{provider.name} does not say where to sign in over https"
+        msg = text(
+            "%(provider)s does not say where to sign in over https",
+            provider=provider.name,
+        )
         raise SignInRefused(msg)
     methods = said.get("token_endpoint_auth_methods_supported")
     authorization, token, keys = (str(said[name]) for name in names)
@@ -82,13 +89,16 @@ def endpoints(provider: Provider, session: requests.Session) -> Endpoints:
 def key_of(provider: Provider, session: requests.Session, kid: object) -> Key:
     """Returns the provider's key of that id; asks once more for an unknown one."""
     if not isinstance(kid, str) or not kid:
-        msg = f"{provider.name} signed without naming its key"
+        msg = text("%(provider)s signed without naming its key", provider=provider.name)
         raise SignInRefused(msg)
     known = cache.get(_key("keys", provider)) or {}
     if kid not in known:
         known = _keys(provider, session)
     if kid not in known:
-        msg = f"{provider.name} signed with a key that it does not publish"
+        msg = text(
+            "%(provider)s signed with a key that it does not publish",
+            provider=provider.name,
+        )
         raise SignInRefused(msg)
     return _imported(provider, known[kid])
 
@@ -104,13 +114,22 @@ def answer_of(
         with answer:
             said = json.loads(_bounded(answer))
     except OSError as error:  # and so every failure of requests
-        msg = f"{provider.name} did not answer. Try again, or sign in another way"
+        msg = text(
+            "%(provider)s did not answer. Try again, or sign in another way",
+            provider=provider.name,
+        )
         raise Unavailable(msg) from error
     except ValueError as error:
-        msg = f"{provider.name} answered something that is not an answer"
+        msg = text(
+            "%(provider)s answered something that is not an answer",
+            provider=provider.name,
+        )
         raise Unavailable(msg) from error
     if not isinstance(said, dict):
-        msg = f"{provider.name} answered something that is not an answer"
+        msg = text(
+            "%(provider)s answered something that is not an answer",
+            provider=provider.name,
+        )
         raise Unavailable(msg)
     return answer.status_code, said
 
@@ -128,7 +147,11 @@ def _bounded(answer: requests.Response) -> bytes:
 def _get(provider: Provider, session: requests.Session, url: str) -> dict[str, Any]:
     status, said = answer_of(provider, session, requests.Request("GET", url))
     if status != requests.codes.ok:
-        msg = f"{provider.name} answered {status}. Try again, or sign in another way"
+        msg = text(
+            "%(provider)s answered %(status)s. Try again, or sign in another way",
+            provider=provider.name,
+            status=status,
+        )
         raise Unavailable(msg)
     return said
 
@@ -151,10 +174,15 @@ def _imported(provider: Provider, item: dict[str, Any]) -> Key:
     try:
         key = import_key(item)
     except (JoseError, ValueError, TypeError, KeyError) as error:
-        msg = f"{provider.name} publishes a key that cannot be read"
+        msg = text(
+            "%(provider)s publishes a key that cannot be read", provider=provider.name
+        )
         raise SignInRefused(msg) from error
     if not isinstance(key, RSAKey | ECKey):
-        msg = f"{provider.name} publishes a key of a kind that is not accepted"
+        msg = text(
+            "%(provider)s publishes a key of a kind that is not accepted",
+            provider=provider.name,
+        )
         raise SignInRefused(msg)
     return key
 

@@ -20,6 +20,7 @@ from breakglass import clock
 from breakglass.audit.chain import base64url
 from breakglass.errors import SignInRefused
 from breakglass.models import Intent
+from breakglass.texts import text
 from portal.http.htmx import PageRequest
 from portal.http.oidc import documents, provider_or_404, tokens
 from portal.http.oidc.tokens import SignIn
@@ -132,14 +133,14 @@ def sign_in_of(request: PageRequest, pending: Pending) -> SignIn:
     provider = provider_or_404(pending.provider)
     if "error" in request.GET:
         if request.GET["error"] == CANCELLED:
-            msg = "sign-in was cancelled"
+            msg = text("sign-in was cancelled")
             raise SignInRefused(msg)
-        msg = f"{provider.name} refused the sign-in"
+        msg = text("%(provider)s refused the sign-in", provider=provider.name)
         raise SignInRefused(msg)
     # Whoever says from where the answer comes says it right (RFC 9207): a code of one
     # provider must not be brought to another.
     if request.GET.get("iss", provider.issuer) != provider.issuer:
-        msg = f"this sign-in was not made by {provider.name}"
+        msg = text("this sign-in was not made by %(provider)s", provider=provider.name)
         raise SignInRefused(msg)
     with documents.one_deadline() as session:
         raw = _exchange(request, provider, pending, session)
@@ -180,7 +181,7 @@ def _exchange(
     status, said = documents.answer_of(provider, session, asked)
     token = said.get("id_token")
     if status != requests.codes.ok or not isinstance(token, str):
-        msg = f"{provider.name} did not confirm the sign-in"
+        msg = text("%(provider)s did not confirm the sign-in", provider=provider.name)
         raise SignInRefused(msg)
     return token
 

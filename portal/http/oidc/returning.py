@@ -9,12 +9,14 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from breakglass import clock
 from breakglass.errors import BreakglassError, SignInRefused
 from breakglass.queries import people
 from breakglass.rules.evidence import AssertedPasskey, Proof
 from breakglass.services import approvals, identities
+from breakglass.texts import text
 from portal.http import accounts, stepup
 from portal.http.htmx import PageRequest
 from portal.http.oidc import flow
@@ -74,7 +76,11 @@ def _link(request: PageRequest, sign_in: SignIn) -> HttpResponse:
         subject=sign_in.subject,
         actor=request.user.as_actor(),
     )
-    messages.success(request, f"you can sign in with {sign_in.provider.name} now.")
+    messages.success(
+        request,
+        _("you can sign in with %(provider)s now.")
+        % {"provider": sign_in.provider.name},
+    )
     return HttpResponseRedirect(reverse("identities"))
 
 
@@ -83,9 +89,9 @@ def _require_own(request: PageRequest, sign_in: SignIn) -> None:
     if not people.holds(
         user=request.user, issuer=sign_in.provider.issuer, subject=sign_in.subject
     ):
-        msg = (
-            "you signed in as somebody else: that identity is not linked to your "
-            "account"
+        msg = text(
+            "you signed in as somebody else: that identity is not linked "
+            "to your account"
         )
         raise SignInRefused(msg)
 
@@ -93,9 +99,10 @@ def _require_own(request: PageRequest, sign_in: SignIn) -> None:
 def _proof(sign_in: SignIn, passkey: AssertedPasskey | None = None) -> Proof:
     """Returns the sign-in as the services take it; refuses what lacks its passkey."""
     if sign_in.requires_passkey and passkey is None:
-        msg = (
-            f"{sign_in.provider.name} cannot prove when you signed in, so a decision "
-            "needs your passkey as well, and none came with it"
+        msg = text(
+            "%(provider)s cannot prove when you signed in, so a decision "
+            "needs your passkey as well, and none came with it",
+            provider=sign_in.provider.name,
         )
         raise SignInRefused(msg)
     # Only an instance that trusts the provider may see the token, and only now.

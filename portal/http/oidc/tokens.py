@@ -16,6 +16,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 
 from breakglass.errors import SignInRefused
+from breakglass.texts import text
 from portal.http.oidc.documents import Key
 from portal.settings.providers import Provider
 
@@ -67,11 +68,11 @@ def verify(
     _require_for_us(provider=provider, claims=claims)
     _require_valid_now(claims=claims, now=now)
     if nonce is not None and not _equal(claims.get("nonce"), nonce):
-        msg = "this sign-in was for another decision"
+        msg = text("this sign-in was for another decision")
         raise SignInRefused(msg)
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= _SUBJECT_MAX:
-        msg = f"{provider.name} did not say who signed in"
+        msg = text("%(provider)s did not say who signed in", provider=provider.name)
         raise SignInRefused(msg)
     email = claims.get("email")
     is_verified = claims.get("email_verified") is True and isinstance(email, str)
@@ -97,13 +98,18 @@ def require_fresh(sign_in: SignIn, *, now: datetime) -> None:
         return
     name, at = sign_in.provider.name, sign_in.auth_time
     if at is None:
-        msg = (
-            f"{name} did not prove when you signed in (it sent no auth_time), so this "
-            "sign-in cannot stand behind a decision. Tell your administrators"
+        msg = text(
+            "%(name)s did not prove when you signed in (it sent no "
+            "auth_time), so this sign-in cannot stand behind a decision. "
+            "Tell your administrators",
+            name=name,
         )
         raise SignInRefused(msg)
     if not now - FRESH_FOR - LEEWAY <= at <= now + LEEWAY:
-        msg = f"{name} did not ask you to sign in again: your sign-in there is older"
+        msg = text(
+            "%(name)s did not ask you to sign in again: your sign-in there is older",
+            name=name,
+        )
         raise SignInRefused(msg)
 
 
@@ -117,20 +123,23 @@ def _signed_claims(
             algorithms=ALGORITHMS,
         )
     except (JoseError, ValueError, TypeError) as error:
-        msg = f"the answer of {provider.name} does not carry its signature"
+        msg = text(
+            "the answer of %(provider)s does not carry its signature",
+            provider=provider.name,
+        )
         raise SignInRefused(msg) from error
     return dict(token.claims)
 
 
 def _require_for_us(*, provider: Provider, claims: dict[str, Any]) -> None:
     if not _equal(claims.get("iss"), provider.issuer):
-        msg = f"this sign-in was not made by {provider.name}"
+        msg = text("this sign-in was not made by %(provider)s", provider=provider.name)
         raise SignInRefused(msg)
     given = claims.get("aud")
     audience = given if isinstance(given, list) else [given]
     party = claims.get("azp", None if len(audience) > 1 else provider.client_id)
     if provider.client_id not in audience or party != provider.client_id:
-        msg = "this sign-in was made for another application"
+        msg = text("this sign-in was made for another application")
         raise SignInRefused(msg)
 
 
@@ -138,11 +147,11 @@ def _require_valid_now(*, claims: dict[str, Any], now: datetime) -> None:
     ends, issued = _time(claims.get("exp")), _time(claims.get("iat"))
     begins = _time(claims.get("nbf"))
     if ends is None or ends <= now - LEEWAY:
-        msg = "this sign-in had expired already"
+        msg = text("this sign-in had expired already")
         raise SignInRefused(msg)
     is_ahead = begins is not None and begins > now + LEEWAY
     if issued is None or issued > now + LEEWAY or is_ahead:
-        msg = "this sign-in is from the future: a clock is wrong, there or here"
+        msg = text("this sign-in is from the future: a clock is wrong, there or here")
         raise SignInRefused(msg)
 
 
