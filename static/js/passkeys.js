@@ -19,17 +19,13 @@
       transports: (answer.response.getTransports?.() || []).join(" "),
     }),
   };
-  const SAID = {
-    NotAllowedError: "Nothing was answered: you cancelled, or it took too long. Nothing was recorded. Try again.",
-    InvalidStateError: "This passkey is in your list already. Use another device or key.",
-    SecurityError: "Passkeys do not work on this address. Open the portal by its own name.",
-    NotSupportedError: "This device cannot make a passkey of a kind that is taken here.",
-  };
+  const words = document.getElementById("passkey-words").dataset;
+  const SAID = { NotAllowedError: words.notAllowed, InvalidStateError: words.invalidState, SecurityError: words.security, NotSupportedError: words.notSupported };
 
   async function options(form) {
     if (form.dataset.options) return JSON.parse(form.dataset.options);
     const answer = await fetch(form.dataset.optionsUrl, { method: "POST", body: new FormData(form), headers: { Accept: "application/json" } });
-    if (!answer.ok) throw new Error("The portal did not answer as it should. Load the page again and try once more.");
+    if (!answer.ok) throw new Error(words.noAnswer);
     return answer.json();
   }
   function prepared(given) {
@@ -44,9 +40,9 @@
     note.hidden = true;
     if (!form.reportValidity()) return;
     button.disabled = true;
-    label.textContent = "Waiting for your passkey…";
+    label.textContent = words.waiting;
     try {
-      if (!navigator.credentials || !window.PublicKeyCredential) throw new Error("This browser, or this address, cannot use passkeys. Open the portal by its own name, over https.");
+      if (!navigator.credentials || !window.PublicKeyCredential) throw new Error(words.noPasskeys);
       const kind = form.dataset.passkey;
       const answer = await navigator.credentials[kind]({ publicKey: prepared(await options(form)) });
       for (const [name, value] of Object.entries(FIELDS[kind](answer))) form.elements[name].value = value;
