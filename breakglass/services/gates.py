@@ -144,7 +144,7 @@ def turn(*, gate: Gate, is_active: bool, actor: Actor) -> Gate:
         msg = text(
             "%(gate)s is %(use)s already",
             gate=gate.slug,
-            use="in use" if is_active else "not in use",
+            use=text("in use") if is_active else text("not in use"),
         )
         raise Conflict(msg)
     gate.is_active = is_active
