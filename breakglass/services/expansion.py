@@ -130,7 +130,7 @@ def _expand(*, message: OutboxMessage, now: datetime) -> bool:
 
 def _language_of(to: User | Channel) -> str:
     """A person's own choice, if we have that language; a channel hears English."""
-    chosen = getattr(to, "language", "")
+    chosen = to.language if isinstance(to, User) else ""
     return chosen if chosen in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
 
 
