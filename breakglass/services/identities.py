@@ -17,7 +17,7 @@ from breakglass.errors import Conflict, NotFound, NotPermitted
 from breakglass.models import Identity, Tenant, User
 from breakglass.queries import people
 from breakglass.rules.identifiers import check_text
-from breakglass.services import collapse
+from breakglass.services import collapse, passkey_ends
 from breakglass.texts import text
 
 NAME_MAXIMUM: Final = 200
@@ -105,7 +105,8 @@ def merge(*, keep: User, merged: User, reason: str, actor: Actor) -> User:
     Records that two accounts are one person; returns the one that is kept.
 
     The other account is switched off for good, which ends its sessions; its identities
-    move over; its unfinished approvals are refused, and those it gave on pending
+    move over, its passkeys are removed; its unfinished approvals are refused, and
+    those it gave on pending
     requests do not stand. A grant in force that needed them to be two is revoked.
 
     Free of deadlocks: merges queue up, since the accounts that were given up for an
@@ -130,15 +131,18 @@ def merge(*, keep: User, merged: User, reason: str, actor: Actor) -> User:
     moved = people.identities_of(user=merged)
     _unlink(moved)
     new = [_link(user=keep, issuer=i.issuer, subject=i.subject) for i in moved]
+    taken = passkey_ends.take_away(user=merged, actor=actor)
     collapse.refuse_intents(affected=affected, merged=merged)
     broken = collapse.broken(affected=affected)
     tenants = {t.pk: t for t in people.tenants_of(keep, merged)}
     tenants |= {grant.tenant_id: grant.tenant for grant in broken}
+    tenants |= {tenant.pk: tenant for tenant in passkey_ends.tenants_of(taken)}
     for _, tenant in sorted(tenants.items()):
         if was_active:
             _record_off(merged, tenant=tenant, actor=actor)
         _record_unlinks(moved, tenants=[tenant], reason=why, actor=actor)
         _record_links(new, tenants=[tenant], actor=actor)
+        passkey_ends.record(taken, tenant=tenant, user=merged, reason=why, actor=actor)
         _record_merge(keep=keep, merged=merged, tenant=tenant, reason=why, actor=actor)
         mine = [grant for grant in broken if grant.tenant_id == tenant.pk]
         collapse.revoke(grants_=mine, keep=keep, merged=merged)

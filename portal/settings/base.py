@@ -130,7 +130,10 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 # By address of the network only: a limit by account would let anybody lock every
 # approver out (security.md T18).
-ACCOUNT_RATE_LIMITS: dict[str, str] | bool = {"login_failed": "20/m/ip"}
+ACCOUNT_RATE_LIMITS: dict[str, str] | bool = {
+    "login_failed": "20/m/ip",
+    "passkey_login": "60/m/ip",
+}
 ACCOUNT_SESSION_REMEMBER = False
 SOCIALACCOUNT_LOGIN_ON_GET = True
 OIDC_DEADLINE = timedelta(seconds=5)  # for all that one sign-in asks of its provider

@@ -1,6 +1,7 @@
 """Signing in with a passkey, and showing with one who is there."""
 
 import pytest
+from django.core.cache import cache
 
 from breakglass.models import Approval, Assertion, Intent
 from tests import authenticator
@@ -106,3 +107,19 @@ def test_somebody_elses_passkey_proves_nothing_for_settings(
 
     assert refused.status_code == 422
     assert other.post(OPTIONS).status_code == 403
+
+
+def test_too_many_tries_from_one_address_are_refused(client, people, key, settings):
+    settings.ACCOUNT_RATE_LIMITS = {"passkey_login": "2/m/ip"}
+    cache.clear()
+    try:
+        passkey = key.answer(challenge_of(client.post(LOGIN_OPTIONS)))
+        client.post(LOGIN, fields(passkey))
+        assert client.get("/inbox").status_code == 200
+        assert client.post(LOGIN_OPTIONS).status_code == 429
+        client.post("/accounts/logout/")
+        assert client.post(LOGIN, fields(passkey)).status_code == 302
+        assert "too many tries" in text(client.get("/accounts/login/"))
+        assert client.get("/inbox").status_code == 302
+    finally:
+        cache.clear()

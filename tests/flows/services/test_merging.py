@@ -10,7 +10,7 @@ from breakglass.queries import approvers, inbox
 from breakglass.queries import people as queries
 from breakglass.services import counting, identities
 from breakglass.services import people as person_services
-from tests import factories
+from tests import authenticator, factories
 from tests.flows.services import steps
 from tests.flows.services.test_identities import ISSUER, facts, link
 
@@ -272,3 +272,21 @@ def test_enough_people_who_fill_the_wrong_slots_are_no_quorum(
     merge(people.oncall, people.senior)
 
     assert state(grant) == "revoked", "two are left, and none of them is a senior"
+
+
+def test_the_passkeys_of_the_account_are_removed_in_every_log_that_knows_them(
+    acme, people, second, charlie
+):
+    factories.join(factories.tenant_of(charlie), second, "peers")
+    kept = authenticator.enrol(people.peer)
+    authenticator.enrol(second)
+
+    merge(people.peer, second)
+
+    ended = second.credentials.get()
+    assert ended.revoked_at is not None
+    entries = AuditEntry.objects.filter(event="credential.revoked")
+    assert {entry.tenant.slug for entry in entries} == {"acme", "globex"}
+    assert {fact["person"] for fact in facts("credential.revoked")} == {second.email}
+    assert people.peer.credentials.get().revoked_at is None
+    assert kept
