@@ -121,31 +121,31 @@ def recipe(*, kind: str, base_url: str, gate: str, service: str = "") -> Recipe:
             return Recipe(
                 _GITHUB.replace("%(service)s", words["service"]) + indent(ask, " " * 4),
                 _("Into the steps of the job that deploys, before the deploy."),
-                _("As the secret BREAKGLASS_TOKEN of the repository or environment."),
+                _("Store it as the secret BREAKGLASS_TOKEN of the environment."),
             )
         case GateKind.GITLAB_CI:
             return Recipe(
                 _GITLAB % words + indent(ask, " " * 6),
                 _("Into .gitlab-ci.yml, as a job that the deploy needs."),
-                _("As the masked, protected CI/CD variable BREAKGLASS_TOKEN."),
+                _("Store it as the masked, protected CI/CD variable BREAKGLASS_TOKEN."),
             )
         case GateKind.JENKINS:
             return Recipe(
                 _JENKINS % words + indent(ask, " " * 6) + "    '''\n  }\n}\n",
                 _("Into the Jenkinsfile, as the stage before the deploy."),
-                _("As the “secret text” credential breakglass-token."),
+                _("Store it as the “secret text” credential breakglass-token."),
             )
         case GateKind.ARGO_CD:
             return Recipe(
                 _ARGO % words + indent(ask, " " * 14),
                 _("Beside the manifests of the application: it runs before each sync."),
-                _("As the key “token” of the Secret “breakglass”."),
+                _("Store it as the key “token” of the Secret “breakglass”."),
             )
         case GateKind.SHELL:
             return Recipe(
                 _SHELL % words + ask,
                 _("Before whatever deploys; it ends with 0 when the deploy may go on."),
-                _("As the environment variable BREAKGLASS_TOKEN."),
+                _("Store it as the environment variable BREAKGLASS_TOKEN."),
             )
 
 

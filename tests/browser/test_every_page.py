@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from breakglass.models import AuditEntry, Intent, Tenant
-from breakglass.services import grants, policies, postmortems
+from breakglass.services import gate_setups, grants, policies, postmortems
 from tests import factories
 from tests.browser.steps import PLACEHOLDER, expect, postmortem_url, request_url
 
@@ -45,6 +45,12 @@ def world(acme, people, gate, database_gate, gate_token):
     factories.intend(made.high, people.approver2, comment="Same here.")
     made.intent = Intent.objects.get(signer=people.approver2)
     made.entry = AuditEntry.objects.filter(event="request.approved").latest("seq")
+    setup = gate_setups.start(tenant=acme, author=people.admin, kind="jenkins")
+    words = {"environment": "", "data_class": "", "owner": None}
+    by = people.admin.as_actor()
+    gate_setups.name(setup=setup, slug="next", service="mail", **words, actor=by)
+    gate_setups.connect(setup=setup, actor=by)
+    made.setup = setup.public_id
     made.draft = policies.new_draft(tenant=acme, author=None)
     _publish(acme, people, made.published)
     return made
@@ -160,6 +166,10 @@ def _admin(world):
     yield "gates", "/t/acme/gates", None
     yield "gate", f"/t/acme/gates/{world.gate.slug}", None
     yield "token", f"/t/acme/gates/{world.gate.slug}", _issue
+    yield "gate, test", f"/t/acme/gates/{world.gate.slug}/test", None
+    yield "gate, retire", f"/t/acme/gates/{world.gate.slug}/retire", None
+    for step in ("kind", "name", "connect", "test", "check"):
+        yield f"set-up, {step}", f"/t/acme/gates/new/{world.setup}/{step}", None
     yield "outbox", "/outbox", None
     yield "api", "/api/docs", None
     yield "admin", "/admin/", None
