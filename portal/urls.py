@@ -10,7 +10,9 @@ from portal.web import (
     dashboard,
     errors,
     exports,
+    findings,
     gate_care,
+    gate_health,
     gate_setup,
     gates,
     grants,
@@ -165,6 +167,20 @@ record_pages: list[URLPattern] = [
     ),
     path(f"{_TENANT}/gates", gates.index, name="gates"),
     path(f"{_TENANT}/gates/new", gate_setup.start, name="gate-new"),
+    # Before the gates' own pages: no gate may be named so (services/gates.py).
+    path(f"{_TENANT}/gates/health", gate_health.page, name="gate-health"),
+    path(f"{_TENANT}/gates/health.csv", gate_health.table, name="gate-health-csv"),
+    path(f"{_TENANT}/findings/<uuid:public_id>", findings.page, name="finding"),
+    path(
+        f"{_TENANT}/findings/<uuid:public_id>/close",
+        findings.close,
+        name="finding-close",
+    ),
+    path(
+        f"{_TENANT}/findings/<uuid:public_id>/hand-over",
+        findings.hand_over,
+        name="finding-hand-over",
+    ),
     path(
         f"{_TENANT}/gates/new/<uuid:setup_id>/<slug:step>",
         gate_setup.step,

@@ -1,16 +1,41 @@
 """The first page: what is open, what waits, what is due, which gates are silent."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
-from breakglass.models import BypassRequest, Gate, Grant, PostMortem, Tenant, User
-from breakglass.queries import access, gates, grants, inbox, postmortems
+from django.db.models import Exists, OuterRef
+
+from breakglass.models import (
+    BypassRequest,
+    Finding,
+    Gate,
+    Grant,
+    Policy,
+    PostMortem,
+    Requirement,
+    RoleGroup,
+    RoleMember,
+    Tenant,
+    User,
+)
+from breakglass.models.people import UserKind
+from breakglass.queries import (
+    access,
+    findings,
+    gates,
+    grants,
+    inbox,
+    policies,
+    postmortems,
+)
 from breakglass.queries.inbox import InboxRow
 from breakglass.states import RequestState
 
 SHOWN: Final = 5
+SOON: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,35 +48,109 @@ class GateHealth:
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
-    """What the dashboard shows to one person."""
+class ActiveBypass:
+    """One bypass in force, how long it has been, and whether this person may end it."""
 
-    active: list[Grant]
+    grant: Grant
+    used: timedelta
+    may_close: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """
+    What the dashboard shows to one person.
+
+    `last` is the bypass that closed last, when none is in force. `due` has the
+    post-mortems that are overdue or due within a week, the first few of `due_count`.
+    """
+
+    active: list[ActiveBypass]
+    last: Grant | None
     waiting: list[InboxRow]
     own_pending: list[BypassRequest]
-    postmortems: list[PostMortem]
+    due: list[PostMortem]
+    due_count: int
+    overdue: int
     gates: list[GateHealth]
+    findings: list[Finding]
 
 
-def overview(*, user: User, tenants: Sequence[Tenant], now: datetime) -> Overview:
-    """Returns the dashboard of this person over these tenants."""
+def overview(
+    *,
+    user: User,
+    tenants: Sequence[Tenant],
+    in_force: Sequence[Grant],
+    closes: Container[int],
+    now: datetime,
+) -> Overview:
+    """
+    Returns the dashboard of this person over these tenants.
+
+    `in_force` is what `grants.in_force_of` found in them, which the frame asked too,
+    and `closes` the ids of the tenants in which the person may end any of them.
+    """
     own = BypassRequest.objects.filter(
         requester=user,
         tenant__in=tenants,
         state=RequestState.PENDING,
         lapses_at__gt=now,
     ).select_related("tenant", "gate", "tier")
+    waiting = inbox.waiting_for(user=user, now=now)
+    owed = postmortems.due_of(tenants=tenants, now=now)
+    due = [item for item in owed if item.due_at <= now + SOON]
     return Overview(
-        active=grants.in_force_of(tenants=list(tenants)),
-        waiting=inbox.waiting_for(user=user, now=now),
+        active=_active(user=user, in_force=in_force, closes=closes, now=now),
+        last=None if in_force else grants.last_closed(tenants=tenants, now=now),
+        waiting=sorted(waiting, key=lambda row: (row.bypass.opened_at, row.bypass.pk)),
         own_pending=list(own),
-        postmortems=postmortems.due_of(tenants=tenants, now=now),
+        due=due[:SHOWN],
+        due_count=len(due),
+        overdue=sum(item.due_at <= now for item in due),
         gates=[
             health
             for tenant in tenants
             for health in gate_health(user=user, tenant=tenant, now=now)
         ],
+        findings=findings.open_of(tenants=tenants),
     )
+
+
+def _active(
+    *, user: User, in_force: Sequence[Grant], closes: Container[int], now: datetime
+) -> list[ActiveBypass]:
+    """Who may end it is for the button's sake: `grants.revoke` asks again."""
+    if not in_force:
+        return []
+    for grant in in_force:
+        grant.request.gate = grant.gate  # the same row, which nobody has to load again
+    tiers = policies.all_in_question(requests=[grant.request for grant in in_force])
+    roles = RoleMember.objects.filter(
+        user=user, role__tenant__in={grant.tenant_id for grant in in_force}
+    )
+    mine: dict[int, set[str]] = defaultdict(set)
+    for tenant, group in roles.values_list("role__tenant", "role__slug"):
+        mine[tenant].add(group)
+    return [
+        ActiveBypass(
+            grant=grant,
+            used=now - grant.starts_at,
+            may_close=user.pk == grant.request.requester_id
+            or grant.tenant_id in closes
+            or bool(tiers[grant.request_id].groups & mine[grant.tenant_id]),
+        )
+        for grant in in_force
+    ]
+
+
+def empty_groups(*, policy: Policy) -> list[RoleGroup]:
+    """Returns the groups that a policy asks and that nobody who counts is in."""
+    counting = RoleMember.objects.filter(
+        role=OuterRef("pk"), user__is_active=True, user__kind=UserKind.HUMAN
+    )
+    asked = Requirement.objects.filter(tier__policy=policy).values("group")
+    empty = RoleGroup.objects.filter(~Exists(counting), pk__in=asked)
+    return list(empty.order_by("name"))
 
 
 def gate_health(*, user: User, tenant: Tenant, now: datetime) -> list[GateHealth]:

@@ -2,13 +2,30 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet, Sum
 
-from breakglass.models import Deploy, Finding, Gate, GateDay, Grant, HealthTerms, Tenant
-from breakglass.rules.gate_health import DEFAULTS, Figures, Repeat, Thresholds
+from breakglass.models import (
+    Deploy,
+    Finding,
+    Gate,
+    GateDay,
+    Grant,
+    HealthTerms,
+    Tenant,
+    User,
+)
+from breakglass.queries import access
+from breakglass.rules.gate_health import (
+    DEFAULTS,
+    Figures,
+    Repeat,
+    Thresholds,
+    repeats_from,
+)
 from breakglass.states import GateBlame, GrantState, PostMortemState
 
 _INSTANT = timedelta(microseconds=1)
@@ -45,6 +62,34 @@ def figures_of(
     for gate, repeats in _repeats(given).items():
         counts[gate]["repeats"] = repeats
     return {gate: Figures(**found) for gate, found in counts.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One gate of the report; `repeats` are the services over the threshold."""
+
+    gate: Gate
+    figures: Figures
+    repeats: tuple[Repeat, ...]
+
+
+def report(
+    *, user: User, tenant: Tenant, since: datetime, until: datetime
+) -> list[Row]:
+    """Returns the gates in use that the person may see, most bypassed first."""
+    seen = figures_of(tenant=tenant, since=since, until=until)
+    at_least = thresholds_of(tenant=tenant).scope_repeats
+    rows = [
+        _row(gate, seen.get(gate.pk, Figures()), at_least)
+        for gate in access.gates_visible(user=user, tenant=tenant)
+        if gate.is_active or gate.pk in seen
+    ]
+    return sorted(rows, key=lambda row: (-row.figures.bypasses, row.gate.slug))
+
+
+def _row(gate: Gate, figures: Figures, at_least: int) -> Row:
+    repeats = repeats_from(repeats=figures.repeats, at_least=at_least)
+    return Row(gate=gate, figures=figures, repeats=repeats)
 
 
 def closed_since(*, tenant: Tenant, since: datetime) -> dict[tuple[int, str], datetime]:

@@ -7,9 +7,9 @@ from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin
 from django.contrib.auth.models import Group
 
-from portal.admin import evidence, gates, people, policies, tenants
+from portal.admin import evidence, gates, health, people, policies, tenants
 
-__all__ = ["evidence", "gates", "people", "policies", "tenants"]
+__all__ = ["evidence", "gates", "health", "people", "policies", "tenants"]
 
 # What packages register knows nothing of tenants or of the ledger, and deletes.
 # Groups and logins are ours: role groups and people, each through its service.

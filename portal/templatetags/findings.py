@@ -1,0 +1,54 @@
+"""
+Findings about gates in words. `{% load findings %}`
+
+{{ finding|finding_title }}       "bypassed often"
+{{ finding|finding_sentence }}    "12 bypasses in 30 days, for 80 deploys seen."
+"""
+
+from typing import Final
+
+from django import template
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from breakglass.models import Finding
+from breakglass.states import FindingKind
+
+register = template.Library()
+
+_TITLES: Final[dict[str, Promise]] = {
+    FindingKind.BYPASSED_OFTEN: _("bypassed often"),
+    FindingKind.SCOPE_REPEATED: _("bypassed again and again for one service"),
+    FindingKind.BYPASS_UNUSED: _("bypasses that nobody used"),
+    FindingKind.GATE_BLAMED: _("blamed by post-mortems"),
+}
+_SENTENCES: Final[dict[str, Promise]] = {
+    FindingKind.BYPASSED_OFTEN: _(
+        "Bypasses in %(days)s days: %(bypasses)s, for %(deploys)s deploys seen."
+    ),
+    FindingKind.SCOPE_REPEATED: _(
+        "Bypasses for %(service)s in %(days)s days: %(bypasses)s."
+    ),
+    FindingKind.BYPASS_UNUSED: _(
+        "Bypasses in %(days)s days that no deploy used: %(unused)s of %(closed)s."
+    ),
+    FindingKind.GATE_BLAMED: _(
+        "Post-mortems of %(days)s days that blame it: %(blamed)s of %(answered)s."
+    ),
+}
+
+
+@register.filter
+def finding_title(finding: Finding) -> str:
+    """Returns what was found, in a few words; a kind unknown here by its name."""
+    return str(_TITLES.get(finding.kind, finding.kind.replace("_", " ")))
+
+
+@register.filter
+def finding_sentence(finding: Finding) -> str:
+    """Returns what was seen when it was raised."""
+    known = _SENTENCES.get(finding.kind)
+    if known is None:
+        return ", ".join(f"{name}: {value}" for name, value in finding.facts.items())
+    sentence: str = str(known) % finding.facts
+    return sentence
