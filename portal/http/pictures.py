@@ -189,7 +189,10 @@ def _full(week: date) -> str:
 
 
 def _length(seconds: float | None) -> str:
-    return _("%(minutes)s min") % {"minutes": _number((seconds or 0) / _MINUTE)}
+    minutes = (seconds or 0) / _MINUTE
+    if minutes < 1:
+        return _("less than a minute")
+    return _("%(minutes)s min") % {"minutes": _number(minutes)}
 
 
 def _number(minutes: float) -> str:

@@ -11,6 +11,7 @@ from breakglass.actors import OPERATOR
 from breakglass.models import RoleGroup, Tenant, User
 from breakglass.queries import policies as policy_queries
 from breakglass.services import (
+    gate_health,
     gate_tokens,
     gates,
     people,
@@ -20,7 +21,7 @@ from breakglass.services import (
     signatures,
     tenants,
 )
-from portal.management import demo_story
+from portal.management import demo_clock, demo_past, demo_story
 from portal.management.demo_story import World
 
 Progress = Callable[[str], None]
@@ -54,17 +55,24 @@ def seed(*, progress: Progress) -> dict[str, object]:
     run that makes them: on kept data their fields are None.
     """
     if Tenant.objects.filter(slug="acme").exists():
+        demo_clock.run_right()
         progress("The demo's data is there already and is kept.")
         return _kept()
     password = f"glass-{secrets.token_hex(4)}"
     progress("Making the tenants acme and globex, their people and gates.")
-    acme = _world("acme", "Acme", ACME_PEOPLE, password)
-    _offer_one_minute(acme.tenant)
+    with demo_clock.set_back() as set_back:
+        set_back(demo_past.BEGAN)
+        acme = _world("acme", "Acme", ACME_PEOPLE, password)
+        _offer_one_minute(acme.tenant)
+        progress("Living through the last weeks, on a clock that is set back.")
+        demo_past.live_through(acme, set_back=set_back)
+    demo_past.look_alive(acme)
     globex = _world("globex", "Globex", GLOBEX_PEOPLE, password)
     progress("Asking for bypasses, signing the approvals, shipping, closing.")
     demo_story.closed_bypasses(acme)
     demo_story.open_bypasses(acme)
     demo_story.other_tenant(globex)
+    gate_health.raise_due()
     # The worker sends the messages; here the portal's own statements are signed.
     signatures.sign_due()
     sealing.seal_due()

@@ -30,9 +30,10 @@ class World:
     gates: dict[str, Gate]
 
 
-def _ask(
+def ask(
     world: World, gate: str, *, who: str = "oncall", **fields: object
 ) -> BypassRequest:
+    """Asks for a bypass of the gate; `fields` are those of the form."""
     wish = {
         "branch": "",
         "artifact": "",
@@ -48,7 +49,7 @@ def _ask(
     )
 
 
-def _approve(world: World, bypass: BypassRequest, *who: str, comment: str) -> None:
+def approve(world: World, bypass: BypassRequest, *who: str, comment: str) -> None:
     """Signs in the name of each person, as their browser would."""
     for key in who:
         approver = world.people[key]
@@ -67,7 +68,7 @@ def _approve(world: World, bypass: BypassRequest, *who: str, comment: str) -> No
         )
 
 
-def _ship(world: World, bypass: BypassRequest, deploy_id: str, *, ends: bool) -> None:
+def ship(world: World, bypass: BypassRequest, deploy_id: str, *, ends: bool) -> None:
     """Asks as the gate would, and reports the end of the deploy."""
     gate = world.gates[bypass.gate.slug]
     scope = Scope(
@@ -82,7 +83,8 @@ def _ship(world: World, bypass: BypassRequest, deploy_id: str, *, ends: bool) ->
         deploys.finish(gate=gate, deploy_id=deploy_id, state=DeployState.SUCCEEDED)
 
 
-def _close(world: World, bypass: BypassRequest, *, who: str, reason: str) -> None:
+def close(world: World, bypass: BypassRequest, *, who: str, reason: str) -> None:
+    """Closes it before its end."""
     grants.revoke(
         tenant=world.tenant,
         bypass_id=bypass.bypass_id,
@@ -93,7 +95,7 @@ def _close(world: World, bypass: BypassRequest, *, who: str, reason: str) -> Non
 
 def closed_bypasses(world: World) -> None:
     """Two bypasses that were closed early, one with its write-up, and a rejection."""
-    first = _ask(
+    first = ask(
         world,
         "change-freeze",
         service="storefront",
@@ -102,11 +104,11 @@ def closed_bypasses(world: World) -> None:
         "Every order loses money until the fix ships.",
         incident_url="https://incidents.acme.example/INC-702",
     )
-    _approve(world, first, "peer", comment="Reproduced it, the fix is one line.")
-    _ship(world, first, "gha-8101-1", ends=True)
-    _close(world, first, who="oncall", reason="Shipped and verified.")
+    approve(world, first, "peer", comment="Reproduced it, the fix is one line.")
+    ship(world, first, "gha-8101-1", ends=True)
+    close(world, first, who="oncall", reason="Shipped and verified.")
     _write_up(world, first)
-    second = _ask(
+    second = ask(
         world,
         "db-migrate",
         service="ledger-db",
@@ -114,11 +116,11 @@ def closed_bypasses(world: World) -> None:
         "The corrective migration has to run outside its window.",
         ttl=timedelta(hours=1),
     )
-    _approve(world, second, "senior", "approver2", comment="Watched it on staging.")
-    _ship(world, second, "migrate-551", ends=True)
-    _ship(world, second, "migrate-552", ends=False)
-    _close(world, second, who="approver1", reason="The second run was not agreed.")
-    third = _ask(
+    approve(world, second, "senior", "approver2", comment="Watched it on staging.")
+    ship(world, second, "migrate-551", ends=True)
+    ship(world, second, "migrate-552", ends=False)
+    close(world, second, who="approver1", reason="The second run was not agreed.")
+    third = ask(
         world,
         "prod-deploy",
         service="search",
@@ -175,8 +177,8 @@ def _write_up(world: World, bypass: BypassRequest) -> None:
 
 
 def open_bypasses(world: World) -> None:
-    """One in force, two that wait for approvers, one that closes within a minute."""
-    active = _ask(
+    """One in force, three that wait for approvers, one that closes within a minute."""
+    active = ask(
         world,
         "prod-deploy",
         service="payments-api",
@@ -187,9 +189,9 @@ def open_bypasses(world: World) -> None:
         "payments fail for 38 % of users. The fix raises the pool's limit.",
         incident_url="https://incidents.acme.example/INC-771",
     )
-    _approve(world, active, "approver1", "approver2", comment="")
-    _ship(world, active, "gha-8123-1", ends=True)
-    pending = _ask(
+    approve(world, active, "approver1", "approver2", comment="")
+    ship(world, active, "gha-8123-1", ends=True)
+    pending = ask(
         world,
         "image-policy",
         service="checkout",
@@ -200,26 +202,36 @@ def open_bypasses(world: World) -> None:
         "certificate expires in 40 minutes. The image is built from a reviewed commit.",
         incident_url="https://incidents.acme.example/INC-772",
     )
-    _approve(world, pending, "approver2", comment="I reviewed the commit.")
-    _ask(
+    approve(world, pending, "approver2", comment="I reviewed the commit.")
+    ask(
         world,
         "change-freeze",
         service="help-centre",
         justification="The help centre shows yesterday's phone number to everybody.",
     )
-    minute = _ask(
+    ask(
+        world,
+        "db-migrate",
+        who="peer",
+        service="ledger-db",
+        justification="The index on bookings is broken since the restart; every "
+        "statement of account takes a minute. It has to be built again.",
+        incident_url="https://incidents.acme.example/INC-773",
+        ttl=timedelta(hours=1),
+    )
+    minute = ask(
         world,
         "change-freeze",
         service="status-page",
         ttl=timedelta(minutes=1),
         justification="The status page says that all is well, and it is not.",
     )
-    _approve(world, minute, "peer", comment="Quick.")
+    approve(world, minute, "peer", comment="Quick.")
 
 
 def other_tenant(world: World) -> None:
     """One request that nobody of the first tenant may ever see."""
-    _ask(
+    ask(
         world,
         "prod-deploy",
         service="warehouse",

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from breakglass import clock
 from breakglass.models import Gate, GateSetup, GateToken, Policy, Tenant
-from breakglass.queries import access, gate_setups, gates, policies
+from breakglass.queries import access, findings, gate_setups, gates, policies
 from breakglass.services import gate_tokens
 from portal.forms.gates import GateFilters, TierWords, group_names, tiers_for
 from portal.http import gate_page, recipes, tenancy
@@ -114,6 +114,7 @@ def _show(
         "state": gates.state_of(gate=gate, contacts=contacts, now=now),
         "policy": policy,
         "tiers": _tiers(policy, gate) if policy else [],
+        "findings": findings.of_gate(gate=gate),
         "contacts": [
             (row, call_in_words(row), answer_in_words(row)) for row in contacts
         ],

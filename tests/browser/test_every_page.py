@@ -5,7 +5,14 @@ from types import SimpleNamespace
 import pytest
 
 from breakglass.models import AuditEntry, Intent, Tenant
-from breakglass.services import gate_setups, grants, policies, postmortems
+from breakglass.services import (
+    findings,
+    gate_setups,
+    grants,
+    policies,
+    postmortems,
+)
+from breakglass.states import FindingKind
 from tests import factories
 from tests.browser.steps import PLACEHOLDER, expect, postmortem_url, request_url
 
@@ -51,6 +58,11 @@ def world(acme, people, gate, database_gate, gate_token):
     gate_setups.name(setup=setup, slug="next", service="mail", **words, actor=by)
     gate_setups.connect(setup=setup, actor=by)
     made.setup = setup.public_id
+    made.finding = findings.open_finding(
+        gate=gate,
+        kind=FindingKind.SCOPE_REPEATED,
+        details={"service": "checkout", "branch": "", "bypasses": 3, "days": 30},
+    )
     made.draft = policies.new_draft(tenant=acme, author=None)
     _publish(acme, people, made.published)
     return made
@@ -103,6 +115,17 @@ def _open_menu(page):
 def _open_keys(page):
     page.keyboard.press("?")
     expect(page.locator("#keys")).to_be_visible()
+
+
+def _close_without_a_reason(page):
+    page.get_by_role("button", name="Close the finding").click()
+    expect(page.locator("#errors")).to_be_focused()
+
+
+def _open_tables(page):
+    for summary in page.get_by_text("Show as table").all():
+        summary.click()
+    expect(page.locator(".chart-data table").last).to_be_visible()
 
 
 def _issue(page):
@@ -170,6 +193,11 @@ def _admin(world):
     yield "gate, retire", f"/t/acme/gates/{world.gate.slug}/retire", None
     for step in ("kind", "name", "connect", "test", "check"):
         yield f"set-up, {step}", f"/t/acme/gates/new/{world.setup}/{step}", None
+    finding = f"/t/acme/findings/{world.finding.public_id}"
+    yield "gate health", "/t/acme/gates/health", None
+    yield "finding", finding, None
+    yield "finding, in error", finding, _close_without_a_reason
+    yield "charts as tables", "/", _open_tables
     yield "outbox", "/outbox", None
     yield "api", "/api/docs", None
     yield "admin", "/admin/", None
