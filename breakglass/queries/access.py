@@ -1,5 +1,6 @@
 """What a person or a gate may see: the tenant filters, and the row locks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -128,6 +129,23 @@ def request_for(*, tenant: Tenant, bypass_id: str) -> BypassRequest:
 def gates_visible(*, user: User, tenant: Tenant) -> list[Gate]:
     """Returns the tenant's gates that the person may see, by slug."""
     return _gates(user=user, tenant=tenant, permission="view_gate")
+
+
+def gates_seen(*, user: User, tenants: Sequence[Tenant]) -> list[Gate]:
+    """As `gates_visible`, of several tenants that the person may see: one query."""
+    if not user.is_active:
+        return []
+    held = GroupObjectPermission.objects.filter(
+        content_type__app_label="breakglass",
+        content_type__model="gate",
+        permission__codename="view_gate",
+        group__user=user,
+    )
+    seen = Gate.objects.filter(
+        tenant__in=tenants,
+        pk__in=held.values(gate=Cast("object_pk", BigIntegerField())),
+    )
+    return list(seen.select_related("tenant").order_by("tenant__slug", "slug"))
 
 
 def gates_requestable(*, user: User, tenant: Tenant) -> list[Gate]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Case, Q, QuerySet, When
 
 from breakglass.errors import NotFound
 from breakglass.models import Finding, Gate, RoleMember, Tenant, User
@@ -57,18 +57,21 @@ def owner_of(*, gate: Gate) -> User | None:
     """
     Returns who answers for what is found about a gate, as of now.
 
-    The longest-serving of the people who manage the tenant; None when there is nobody,
-    and then the channels still hear of it.
+    The longest-serving of the gate's owner group, else of the people who manage the
+    tenant; None when there is nobody, and then the channels still hear of it.
     """
+    manages = Q(role__tenant_permissions__contains=["manage_tenant"])
+    owns = Q(role=gate.owner_id)
     held = (
         RoleMember.objects.filter(
+            owns | manages,
             role__tenant=gate.tenant,
-            role__tenant_permissions__contains=["manage_tenant"],
             user__is_active=True,
             user__kind=UserKind.HUMAN,
         )
+        .annotate(owns=Case(When(owns, then=0), default=1))
         .select_related("user")
-        .order_by("added_at", "pk")
+        .order_by("owns", "added_at", "pk")
         .first()
     )
     return held.user if held else None

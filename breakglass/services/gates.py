@@ -18,7 +18,8 @@ from breakglass.texts import text
 
 LABEL_MAX: Final = 100
 REASON_MAX: Final = 300
-RESERVED: Final = frozenset({"new"})  # an address of the portal below /gates/
+# Addresses of the portal below /gates/.
+RESERVED: Final = frozenset({"new", "health", "health.csv"})
 CONFIG_CHANGE_EVERY: Final = timedelta(minutes=1)
 
 

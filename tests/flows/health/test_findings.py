@@ -4,7 +4,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from breakglass.errors import Conflict, InvalidInput, NotFound, NotPermitted
-from breakglass.models import Finding, OutboxMessage
+from breakglass.models import Finding, OutboxMessage, RoleGroup
 from breakglass.services import findings
 from breakglass.states import FindingKind
 from tests import factories
@@ -54,6 +54,20 @@ def test_a_tenant_without_admins_has_a_finding_without_an_owner(acme, people, ga
     factories.leave(acme, people.admin, "admins")
     assert raised(gate).owner is None
     assert steps.facts(acme, "finding.opened")["owner"] == ""
+
+
+def test_the_gates_owner_group_answers_for_it_first(acme, people, gate):
+    gate.owner = RoleGroup.objects.get(tenant=acme, slug="named-seniors")
+    gate.save(update_fields=["owner"])
+    assert raised(gate).owner == people.senior
+    factories.leave(acme, people.senior, "named-seniors")
+    assert raised(gate, FindingKind.GATE_BLAMED).owner == people.admin
+
+
+def test_no_gate_is_named_like_a_page_below_the_gates(acme):
+    for slug in ("health", "health.csv"):
+        with pytest.raises((InvalidInput, Conflict)):
+            factories.gate(acme, slug)
 
 
 def test_one_of_a_kind_is_open_at_a_time_and_the_first_one_stays(gate, finding):
