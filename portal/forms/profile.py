@@ -12,7 +12,11 @@ from breakglass.models.people import Theme
 
 def _zones() -> list[tuple[str, Any]]:
     named = (name for name in available_timezones() if "/" in name)
-    places = [name for name in named if not name.startswith(("Etc/", "SystemV/"))]
+    places = [
+        name
+        for name in named
+        if not name.startswith(("Etc/", "SystemV/", "US/", "posix/", "right/"))
+    ]
     return [("", _("Use my browser's")), ("UTC", "UTC")] + [
         (name, name.replace("_", " ")) for name in sorted(places)
     ]

@@ -2,7 +2,18 @@
 // Forms: typed text survives, errors get the focus, and a form is sent once.
 (() => {
   const { $, $$, say, words, ready } = window.bg;
-  const draftOf = (form) => `draft:${form.dataset.draft}`;
+  // Each form with a text has a draft: named by the page, or by the form's own address.
+  // It goes when the form has arrived. A sign-in or a page that says no keeps it.
+  const SENT = "draft-sent";
+  const draftOf = (form) => `draft:${form.dataset.draft || new URL(form.getAttribute("action") || "", location.href).pathname}`;
+  const isKept = (form) => "draft" in form.dataset || (form.getAttribute("method")?.toLowerCase() === "post" && $("textarea", form) && !("noDraft" in form.dataset));
+  function arrived() {
+    const key = sessionStorage.getItem(SENT);
+    if (!key || location.pathname === "/accounts/reauthenticate/") return;
+    sessionStorage.removeItem(SENT);
+    if (location.pathname === "/accounts/login/" || $("[data-keep-drafts], [data-error-summary]")) return;
+    sessionStorage.removeItem(key);
+  }
   const fields = (form) => [...form.elements].filter((el) => el.name && !["hidden", "submit", "button", "password", "file"].includes(el.type));
   function restore(form) {
     let draft = null;
@@ -11,17 +22,22 @@
     let changed = 0;
     for (const el of fields(form)) {
       if (!(el.name in draft)) continue;
+      // Somebody else's text came meanwhile: a draft of the old one stays out of it.
+      if (el.tagName === "TEXTAREA" && (draft[`${el.name} was`] ?? el.defaultValue) !== el.defaultValue) continue;
       if (el.type === "radio" || el.type === "checkbox") { const on = draft[el.name] === el.value; changed += on !== el.checked; el.checked = on; }
       else if (el.value !== draft[el.name]) { el.value = draft[el.name]; changed++; }
     }
     if (changed) { say(words.restored); form.dispatchEvent(new CustomEvent("bg:restored", { bubbles: true })); }
   }
   function watch() {
-    for (const form of $$("form[data-draft]:not([data-watched])")) {
+    for (const form of $$("form:not([data-watched])").filter(isKept)) {
       form.dataset.watched = "1";
       form.addEventListener("input", () => {
         const draft = {};
-        for (const el of fields(form)) if (!["radio", "checkbox"].includes(el.type) || el.checked) draft[el.name] = el.value;
+        for (const el of fields(form)) {
+          if (!["radio", "checkbox"].includes(el.type) || el.checked) draft[el.name] = el.value;
+          if (el.tagName === "TEXTAREA") draft[`${el.name} was`] = el.defaultValue;
+        }
         sessionStorage.setItem(draftOf(form), JSON.stringify(draft));
       });
       restore(form);
@@ -42,13 +58,18 @@
     if (form.method === "dialog" || form.hasAttribute("hx-post")) return;
     if (form.dataset.sent && Date.now() - form.dataset.sent < 5000) { event.preventDefault(); return; }
     form.dataset.sent = Date.now();
+    if (isKept(form) && !("draft" in form.dataset)) sessionStorage.setItem(SENT, draftOf(form));
     if (busy) { const label = $("span", event.submitter) || event.submitter; label.dataset.before = label.textContent; label.textContent = busy; }
   });
   addEventListener("pageshow", () => {
     $$("form[data-sent]").forEach((form) => delete form.dataset.sent);
     $$("[data-before]").forEach((label) => { label.textContent = label.dataset.before; });
   });
+  document.body.addEventListener("htmx:afterRequest", (event) => {
+    const form = event.detail.elt;
+    if (form.tagName === "FORM" && event.detail.successful && !event.detail.xhr.getResponseHeader("HX-Redirect")) sessionStorage.removeItem(draftOf(form));
+  });
   Object.assign(window.bg, { watch, errors });
   // After htmx has looked at the page: a restored draft asks for its preview.
-  ready.push(watch, () => errors());
+  ready.push(arrived, watch, () => errors());
 })();
