@@ -1,8 +1,8 @@
 """
 A language for tests: each marked text in ⟦brackets⟧, and 40 % longer.
 
-It stands in for German. What a page shows outside of brackets is either somebody's data
-or a text that nobody marked; what a narrow page cannot hold, German would break as well.
+It stands in for German. What a page shows outside of brackets is somebody's data, or
+a text that nobody marked; what a narrow page cannot hold, German would break as well.
 """
 
 import gettext

@@ -1,4 +1,4 @@
-"""Whatever language people read: the log, what is signed and what is sent is English."""
+"""Whatever people read: the log, what is signed and what is answered is English."""
 
 import pytest
 from django.conf import settings as django_settings
@@ -107,7 +107,9 @@ def test_a_message_is_in_the_language_of_whom_it_is_for(
     assert is_translated(told[people.peer.email].body)
     english = told[people.approver1.email]
     assert not is_translated(english.subject + english.body)
-    assert english.subject.endswith("needs your approval: checkout on prod-deploy (low)")
+    assert english.subject.endswith(
+        "needs your approval: checkout on prod-deploy (low)"
+    )
 
 
 def test_a_language_that_we_no_longer_have_is_english(acme, people, gate):
