@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
 
 from django.conf import settings
 from django.db.models import Q
@@ -12,15 +11,12 @@ from django.db.models import Q
 from breakglass.clock import DbNow
 from breakglass.errors import PolicyViolation
 from breakglass.models import BypassRequest, Channel, Gate, Grant, Policy, Tenant, User
-from breakglass.queries import approvers, messages, passkeys, policies, standing
-from breakglass.queries.approvers import GroupNeed
+from breakglass.queries import messages, policies, standing
+from breakglass.queries.trials import Need, trial
 from breakglass.rules import postmortem, tiers
-from breakglass.rules.approval import Person, count_quorum
 from breakglass.rules.scopes import Scope, covers
 from breakglass.states import GrantState, RequestState
 from breakglass.texts import text
-
-NAMED: Final = 3
 
 
 class Block(StrEnum):
@@ -37,27 +33,6 @@ class Similar:
 
     grant: Grant
     is_enough: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """One group that has to approve: who could, those who signed in last first."""
-
-    group: str
-    name: str
-    count: int
-    people: tuple[User, ...]
-    missing: int
-
-    @property
-    def shown(self) -> tuple[User, ...]:
-        """The few whom the preview names."""
-        return self.people[:NAMED]
-
-    @property
-    def others(self) -> int:
-        """How many there are beside those."""
-        return max(0, len(self.people) - NAMED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,28 +89,20 @@ def preview(
     types a request which cannot be sent; the service has the last word all the same.
     """
     policy = require_policy(tenant=tenant)
-    chosen = tiers.select_tier(
-        policy=policies.as_rules(policy=policy),
-        target=tiers.Target(
-            scope=scope, environment=gate.environment, data_class=gate.data_class
-        ),
-        impact=tiers.Impact(impact),
+    found = trial(
+        policy=policy, gate=gate, scope=scope, impact=impact, requester=requester
     )
-    tier = chosen.tier
-    needs = approvers.needs(
-        tenant=tenant, requirements=tier.requirements, without=[requester.pk]
-    )
-    short = shortfall(needs=needs, requester_id=requester.pk)
+    tier = found.tier
     waiting = _waiting(tenant=tenant, gate=gate, scope=scope, requester=requester)
     own = tuple(row for row in waiting if row.requester_id == requester.pk)
     pending = (row for row in waiting if _is_about(row, gate=gate, scope=scope))
     grants = _in_force(gate=gate, scope=scope)
     return Preview(
         tier=tier,
-        reasons=chosen.reasons,
+        reasons=found.reasons,
         policy_version=policy.version or 0,
-        approvers=_by_sign_in(needs, short),
-        with_passkey=_ready(tenant, needs) if tier.passkey_required else (),
+        approvers=found.approvers,
+        with_passkey=found.with_passkey,
         channels=tuple(messages.active_channels_of(tenant=tenant)),
         ttl_choices=tier.ttl_choices,
         active=_similar(grants=grants, scope=scope),
@@ -163,50 +130,6 @@ def require_policy(*, tenant: Tenant) -> Policy:
         )
         raise PolicyViolation(msg)
     return policy
-
-
-def shortfall(
-    *, needs: Sequence[GroupNeed], requester_id: int
-) -> tuple[tiers.Requirement, ...]:
-    """
-    Returns how many people each group lacks for this ever to be approved.
-
-    Counted as the quorum is: somebody in two groups fills one place. Empty when the
-    people there are would do. `needs` holds live members without the requester.
-    """
-    groups: dict[int, set[str]] = {}
-    for need in needs:
-        for person in need.people:
-            groups.setdefault(person.pk, set()).add(need.group)
-    everybody = [
-        Person(id=pk, groups=frozenset(held), human=True, active=True)
-        for pk, held in groups.items()
-    ]
-    required = [tiers.Requirement(need.group, need.count) for need in needs]
-    return count_quorum(
-        requirements=required, approvers=everybody, requester_id=requester_id
-    ).missing
-
-
-def _by_sign_in(
-    needs: Sequence[GroupNeed], short: Sequence[tiers.Requirement]
-) -> tuple[Need, ...]:
-    """Whoever signed in last is the likeliest to answer at this hour."""
-    missing = {lack.group: lack.count for lack in short}
-    return tuple(
-        Need(
-            group=need.group,
-            name=need.name,
-            count=need.count,
-            people=tuple(sorted(need.people, key=_last_seen, reverse=True)),
-            missing=missing.get(need.group, 0),
-        )
-        for need in needs
-    )
-
-
-def _last_seen(person: User) -> float:
-    return person.last_login.timestamp() if person.last_login else 0.0
 
 
 def _covers_any(scope: Scope) -> str:
@@ -265,9 +188,3 @@ def _full_until(*, grants: Sequence[Grant], limit: int | None) -> datetime | Non
     if not limit or len(grants) < limit:
         return None
     return grants[limit - 1].expires_at
-
-
-def _ready(tenant: Tenant, needs: tuple[GroupNeed, ...]) -> tuple[User, ...]:
-    """Returns those who are waited for and have a passkey that may approve now."""
-    people = {person.pk: person for need in needs for person in need.people}
-    return tuple(passkeys.ready(tenant=tenant, users=people.values()))

@@ -1,89 +1,36 @@
 """Policies: published versions to read, one draft a tenant to edit and publish."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from django.contrib import admin, messages
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.forms import BaseInlineFormSet, ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from breakglass.errors import BreakglassError, Conflict, NotFound
-from breakglass.models import Policy, Requirement, RoleGroup, Tier
-from breakglass.queries import policies as queries
+from breakglass.models import Policy
 from breakglass.services import policies
 from breakglass.states import PolicyState
+from breakglass.texts import text
+from portal.admin.policy_reading import reading, trying
+from portal.admin.policy_tiers import TierInline, is_draft, require
 from portal.admin.scoped import ManagedFilter, ScopedAdmin, actor, managed, person
-from portal.forms.gates import TierWords, group_names, in_words
-from portal.forms.policies import TierForm
 from portal.http.errors import sentence
 
 _SHOWN: Final = (
     *("tenant", "version_shown", "note", "author", "published_at", "published_by"),
 )
-
-
-class TierInline(admin.StackedInline[Tier, Policy]):
-    """The tiers of a draft, strictest first; of a published version, nothing."""
-
-    model = Tier
-    form = TierForm
-    extra = 0
-    ordering = ("position",)
-    fieldsets: ClassVar[Any] = (
-        (None, {"fields": (("position", "slug", "name"),)}),
-        (
-            "When it applies (empty means any)",
-            {
-                "fields": (
-                    "minimum_impact",
-                    ("gates", "services", "branches"),
-                    ("environments", "data_classes"),
-                )
-            },
-        ),
-        ("Who must approve", {"fields": ("needs",)}),
-        ("With what evidence", {"fields": ("passkey_required", "signing_outage")}),
-        (
-            "How long",
-            {
-                "fields": (
-                    "ttl_choices",
-                    ("pending_seconds", "remind_seconds"),
-                    ("max_deploys", "max_active_per_service", "digest_required"),
-                )
-            },
-        ),
-        ("Afterwards", {"fields": ("postmortem_days",)}),
-    )
-
-    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        """Gives the form the groups of this tenant, and of no other."""
-        formset: Any = super().get_formset(request, obj, **kwargs)
-        formset.form.groups = RoleGroup.objects.filter(
-            tenant=obj.tenant if obj else None
-        )
-        return formset
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Drafts only."""
-        return _is_draft(obj)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Drafts only; Django asks once without the policy, whose page has checked."""
-        return obj is None or _is_draft(obj)
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Drafts only: a published version is shown in words."""
-        return obj is None or _is_draft(obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A tier of a draft was never in force, so it may go."""
-        return _is_draft(obj)
+_TITLES: Final = {
+    "publish": gettext_lazy("Publish the draft of %(tenant)s?"),
+    "discard": gettext_lazy("Discard the draft of %(tenant)s?"),
+}
 
 
 @admin.register(Policy)
@@ -94,32 +41,46 @@ class PolicyAdmin(ScopedAdmin[Policy]):
     inlines = (TierInline,)
     change_form_template = "admin/breakglass/policy/change_form.html"
     change_list_template = "admin/breakglass/policy/change_list.html"
-    list_display = ("version_shown", "tenant", "note", "published_at", "published_by")
+    list_display = (
+        *("version_shown", "tenant", "state", "tier_count", "note", "author"),
+        *("published_at", "published_by"),
+    )
     list_display_links = ("version_shown",)
     list_filter = (("tenant", ManagedFilter), "state")
-    list_select_related = ("tenant",)
+    list_select_related = ("tenant", "author")
     ordering = ("tenant", "state", "-version")
     readonly_fields = (
         *("tenant", "version_shown", "author", "published_at", "published_by"),
     )
 
-    @admin.display(description="version", ordering="version")
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Policy]:
+        """Counts the tiers, which the list shows."""
+        return super().get_queryset(request).annotate(tiers_in_it=Count("tiers"))
+
+    @admin.display(description=gettext_lazy("version"), ordering="version")
     def version_shown(self, obj: Policy) -> str:
         """The number, or that there is none yet."""
-        return f"Version {obj.version}" if obj.version else "Draft"
+        if not obj.version:
+            return _("Draft")
+        return _("Version %(version)s") % {"version": obj.version}
+
+    @admin.display(description=gettext_lazy("tiers"), ordering="tiers_in_it")
+    def tier_count(self, obj: Policy) -> int:
+        """How many tiers it has."""
+        return int(obj.tiers_in_it)  # type: ignore[attr-defined] # annotated above
 
     def has_change_permission(
         self, request: HttpRequest, obj: Policy | None = None
     ) -> bool:
         """A published version never changes; the database refuses it as well."""
         good = super().has_change_permission(request, obj)
-        return good and (obj is None or _is_draft(obj))
+        return good and (obj is None or is_draft(obj))
 
     def get_fields(
         self, request: HttpRequest, obj: Policy | None = None
     ) -> tuple[str, ...]:
         """A draft has nobody who published it."""
-        return ("tenant", "note") if _is_draft(obj) else _SHOWN
+        return ("tenant", "note") if is_draft(obj) else _SHOWN
 
     def get_urls(self) -> list[URLPattern]:
         """Adds the three buttons."""
@@ -160,23 +121,25 @@ class PolicyAdmin(ScopedAdmin[Policy]):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Adds the version in words and, for a draft, what is wrong with it."""
+        """Adds the version in words, what is wrong with a draft, and "Try it"."""
         policy = self.get_object(request, object_id)
-        context = {**(extra_context or {}), **(_reading(policy) if policy else {})}
+        context = dict(extra_context or {})
+        if policy is not None:
+            context |= {**reading(policy), **trying(request, policy)}
         return super().change_view(request, object_id, form_url, context)
 
     def new_draft(self, request: HttpRequest, slug: str) -> HttpResponse:
         """Starts the next version as a copy of the current one."""
         tenant = next((one for one in managed(request) if one.slug == slug), None)
         if tenant is None:
-            msg = "there is no such tenant here"
+            msg = text("there is no such tenant here")
             raise NotFound(msg)
         try:
             draft = policies.new_draft(tenant=tenant, author=person(request))
         except BreakglassError as error:
             messages.error(request, sentence(error))
             return HttpResponseRedirect(_list())
-        messages.success(request, "This draft is a copy of the version in force.")
+        messages.success(request, _("This draft is a copy of the version in force."))
         return HttpResponseRedirect(_page(draft.pk))
 
     def publish(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -193,7 +156,7 @@ class PolicyAdmin(ScopedAdmin[Policy]):
         """Stores the note of a draft, and keeps the draft a draft until commit."""
         locked = Policy.objects.select_for_update(of=("self",)).get(pk=obj.pk)
         if locked.state != PolicyState.DRAFT:
-            msg = "this version was published meanwhile: start a new draft"
+            msg = text("this version was published meanwhile: start a new draft")
             raise Conflict(msg)
         obj.save(update_fields=["note"])
 
@@ -209,7 +172,7 @@ class PolicyAdmin(ScopedAdmin[Policy]):
             super().save_formset(request, form, formset, change)
             for tier_form in formset.forms:
                 if tier_form.has_changed() and tier_form.instance.pk:
-                    _require(tier_form.instance, tier_form.cleaned_data)
+                    require(tier_form.instance, tier_form.cleaned_data)
 
     def _confirmed(
         self,
@@ -228,9 +191,9 @@ class PolicyAdmin(ScopedAdmin[Policy]):
             return HttpResponseRedirect(_list())
         context = {
             **self.admin_site.each_context(request),
-            **_reading(policy),
+            **reading(policy),
             "opts": self.opts,
-            "title": f"{verb.capitalize()} the draft of {policy.tenant.name}?",
+            "title": _TITLES[verb] % {"tenant": policy.tenant.name},
             "policy": policy,
         }
         template = f"admin/breakglass/policy/{verb}.html"
@@ -238,50 +201,20 @@ class PolicyAdmin(ScopedAdmin[Policy]):
 
     def _publish(self, request: HttpRequest, policy: Policy) -> None:
         done = policies.publish(policy_id=policy.pk, actor=actor(request))
-        messages.success(request, f"Version {done.version} is in force.")
+        said = _("Version %(version)s is in force.")
+        messages.success(request, said % {"version": done.version})
 
     def _discard(self, request: HttpRequest, policy: Policy) -> None:
         policies.discard_draft(policy_id=policy.pk, actor=actor(request))
-        messages.success(request, "The draft is gone; nothing of it was in force.")
+        messages.success(request, _("The draft is gone; nothing of it was in force."))
 
     def _draft(self, request: HttpRequest, pk: int) -> Policy:
         rows: QuerySet[Policy] = self.get_queryset(request).select_related("tenant")
         policy = rows.filter(pk=pk, state=PolicyState.DRAFT).first()
         if policy is None:
-            msg = "there is no such draft here"
+            msg = text("there is no such draft here")
             raise NotFound(msg)
         return policy
-
-
-def _reading(policy: Policy) -> dict[str, Any]:
-    """Returns a version for reading: its tiers in words, its findings, its number."""
-    rules = queries.as_rules(policy=policy)
-    names = group_names(policy)
-    words: list[TierWords] = [in_words(tier, names=names) for tier in rules.tiers]
-    findings = policies.check(policy=policy) if _is_draft(policy) else ()
-    latest = queries.current(tenant=policy.tenant)
-    return {
-        "tiers": words,
-        "findings": findings,
-        "blocked": any(finding.level == "error" for finding in findings),
-        "is_draft": _is_draft(policy),
-        "next_version": ((latest.version or 0) if latest else 0) + 1,
-    }
-
-
-def _require(tier: Tier, cleaned: dict[str, Any]) -> None:
-    """Replaces a draft tier's requirements by what its lines say."""
-    if "needs" not in cleaned or cleaned.get("DELETE"):
-        return
-    tier.requirements.all().delete()
-    Requirement.objects.bulk_create(
-        Requirement(tier=tier, group=group, count=count)
-        for group, count in cleaned["needs"]
-    )
-
-
-def _is_draft(policy: Policy | None) -> bool:
-    return policy is not None and policy.state == PolicyState.DRAFT
 
 
 def _list() -> str:
