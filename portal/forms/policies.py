@@ -1,20 +1,24 @@
 """Policy drafts: tiers in fields that people can type, and in words to read."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from django import forms
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from breakglass.models import RoleGroup
 from breakglass.models import Tier as TierRow
 from breakglass.rules.outage import FURTHER_APPROVERS, OFFLINE_TTL
 from breakglass.rules.tiers import Impact, Match, Requirement, Tier
 from breakglass.rules.window import in_words
+from breakglass.texts import all_of, any_of, joined, plural, text
 
 _NEED: Final = re.compile(r"(\d{1,3})\s+(?:from\s+)?([a-z0-9][a-z0-9_-]{0,49})")
 _MAX_LINES: Final = 50
+ALWAYS_ELSE: Final = text("Applies to the rest.")
 
 
 class LinesField(forms.CharField):
@@ -30,7 +34,9 @@ class LinesField(forms.CharField):
         """Returns the lines that are not empty."""
         lines = [line.strip() for line in str(super().clean(value) or "").splitlines()]
         if len(lines) > _MAX_LINES:
-            raise forms.ValidationError(f"At most {_MAX_LINES} lines.")
+            raise forms.ValidationError(
+                _("At most %(count)s lines."), params={"count": _MAX_LINES}
+            )
         return [line for line in lines if line]
 
     def has_changed(self, initial: Any, data: Any) -> bool:
@@ -67,7 +73,7 @@ class MinutesListField(forms.CharField):
         """Returns seconds, shortest first."""
         words = re.split(r"[,;\s]+", str(super().clean(value) or "").strip())
         if not all(re.fullmatch(r"\d{1,4}", word) for word in words):
-            raise forms.ValidationError("Write whole minutes, like 15, 60, 240.")
+            raise forms.ValidationError(_("Write whole minutes, like 15, 60, 240."))
         return sorted({int(word) * 60 for word in words})
 
     def has_changed(self, initial: Any, data: Any) -> bool:
@@ -81,28 +87,29 @@ class TierForm(forms.ModelForm[TierRow]):
     groups: QuerySet[RoleGroup]
 
     gates = LinesField(
-        required=False, help_text="One a line; * stays inside a segment."
+        required=False, help_text=_lazy("One a line; * stays inside a segment.")
     )
     services = LinesField(required=False)
     branches = LinesField(required=False)
     environments = LinesField(required=False)
     data_classes = LinesField(required=False)
     needs = LinesField(
-        label="Who must approve",
-        help_text='One requirement a line: "2 from designated-approvers".',
+        label=_lazy("Who must approve"),
+        help_text=_lazy('One requirement a line: "2 from designated-approvers".'),
     )
     ttl_choices = MinutesListField(
-        label="Times offered", help_text="In minutes, separated by commas: 15, 60, 240."
+        label=_lazy("Times offered"),
+        help_text=_lazy("In minutes, separated by commas: 15, 60, 240."),
     )
     pending_seconds = MinutesField(
-        label="Lapses after",
+        label=_lazy("Lapses after"),
         min_value=1,
-        help_text="Minutes until a request that nobody answers lapses.",
+        help_text=_lazy("Minutes until a request that nobody answers lapses."),
     )
     remind_seconds = MinutesField(
-        label="Reminds after",
+        label=_lazy("Reminds after"),
         min_value=1,
-        help_text="Minutes until approvers are told again.",
+        help_text=_lazy("Minutes until approvers are told again."),
     )
 
     class Meta:
@@ -115,16 +122,20 @@ class TierForm(forms.ModelForm[TierRow]):
             *("passkey_required", "signing_outage"),
         )
         labels = {
-            "postmortem_days": "Post-mortem within",
-            "passkey_required": "Each approval needs a passkey",
-            "signing_outage": "While signing is down",
+            "postmortem_days": _lazy("Post-mortem within"),
+            "passkey_required": _lazy("Each approval needs a passkey"),
+            "signing_outage": _lazy("While signing is down"),
         }
         help_texts = {
-            "postmortem_days": "Working days from the close to the deadline.",
-            "passkey_required": "The approver's own authenticator answers with the "
-            "digest of the decision. People add theirs on their passkeys page.",
-            "signing_outage": "The fallback needs one more approver, passkeys from "
-            "all of them, and ends within an hour.",
+            "postmortem_days": _lazy("Working days from the close to the deadline."),
+            "passkey_required": _lazy(
+                "The approver's own authenticator answers with the digest of the "
+                "decision. People add theirs on their passkeys page."
+            ),
+            "signing_outage": _lazy(
+                "The fallback needs one more approver, passkeys from all of them, and "
+                "ends within an hour."
+            ),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -143,40 +154,48 @@ class TierForm(forms.ModelForm[TierRow]):
             found = _NEED.fullmatch(line.lower())
             if found is None:
                 raise forms.ValidationError(
-                    'Write "%(count)s from group", not "%(line)s".',
+                    _('Write "%(count)s from group", not "%(line)s".'),
                     params={"count": 2, "line": line[:60]},
                 )
             count, slug = int(found[1]), found[2]
             if slug not in known:
-                offered = ", ".join(sorted(known)) or "none yet"
+                offered = ", ".join(sorted(known)) or _("none yet")
                 raise forms.ValidationError(
-                    "There is no group %(slug)s. Groups: %(offered)s.",
+                    _("There is no group %(slug)s. Groups: %(offered)s."),
                     params={"slug": slug, "offered": offered},
                 )
             if count < 1:
-                raise forms.ValidationError("Require at least one person.")
+                raise forms.ValidationError(_("Require at least one person."))
             if slug in wanted:
                 raise forms.ValidationError(
-                    "%(slug)s stands there twice: add the numbers up.",
+                    _("%(slug)s stands there twice: add the numbers up."),
                     params={"slug": slug},
                 )
             wanted[slug] = count
         return [(known[slug], count) for slug, count in wanted.items()]
 
 
-def criteria_in_words(match: Match, *, otherwise: str = "Applies to the rest.") -> str:
+def criteria_in_words(match: Match, *, otherwise: str = ALWAYS_ELSE) -> str:
     """Returns when a tier applies, as one sentence; `otherwise` if it always does."""
-    listed: tuple[tuple[str, Sequence[str]], ...] = (
-        ("the gate is", match.gates),
-        ("the environment is", match.environments),
-        ("the data class is", match.data_classes),
-        ("the service is", match.services),
-        ("the branch is", match.branches),
+    listed: tuple[tuple[Callable[[str], str], Sequence[str]], ...] = (
+        (lambda values: text("the gate is %(value)s", value=values), match.gates),
+        (
+            lambda values: text("the environment is %(value)s", value=values),
+            match.environments,
+        ),
+        (
+            lambda values: text("the data class is %(value)s", value=values),
+            match.data_classes,
+        ),
+        (lambda values: text("the service is %(value)s", value=values), match.services),
+        (lambda values: text("the branch is %(value)s", value=values), match.branches),
     )
-    parts = [f"{words} {_either(values)}" for words, values in listed if values]
+    parts = [said(any_of(values)) for said, values in listed if values]
     if match.minimum_impact == Impact.HIGH:
-        parts.append("the impact is high")
-    return f"Applies when {' and '.join(parts)}." if parts else otherwise
+        parts.append(text("the impact is high"))
+    if not parts:
+        return otherwise
+    return text("Applies when %(criteria)s.", criteria=all_of(parts))
 
 
 def needs_in_words(
@@ -185,44 +204,66 @@ def needs_in_words(
     """Returns who must approve, as one sentence; groups by name where it is known."""
     known = names or {}
     parts = [
-        f"{need.count} from {known.get(need.group, need.group)}"
+        text(
+            "%(count)s from %(group)s",
+            count=need.count,
+            group=known.get(need.group, need.group),
+        )
         for need in requirements
     ]
-    return f"Needs {' and '.join(parts)}." if parts else "Nobody is named to approve."
+    if not parts:
+        return text("Nobody is named to approve.")
+    return text("Needs %(people)s.", people=all_of(parts))
 
 
 def terms_in_words(tier: Tier) -> str:
     """Returns what is granted and owed, in short sentences."""
     offered = [in_words(ttl) for ttl in tier.ttl_choices]
-    sentences = [f"Offers {_either(offered)}" if offered else "Offers no time yet"]
+    sentences: list[str] = [
+        text("Offers %(lengths)s.", lengths=any_of(offered))
+        if offered
+        else text("Offers no time yet.")
+    ]
     if tier.max_deploys:
-        sentences.append(f"At most {_count(tier.max_deploys, 'deploy')}")
-    if tier.digest_required:
-        sentences.append("The artefact digest is required")
-    if tier.max_active_per_service:
-        limit = _count(tier.max_active_per_service, "active grant")
-        sentences.append(f"At most {limit} per service")
-    if tier.passkey_required:
-        sentences.append("Each approval needs a passkey")
-    if tier.offline_quorum:
-        people = sum(need.count for need in tier.requirements) + FURTHER_APPROVERS
         sentences.append(
-            f"While signing is down, {people} people with passkeys may open it for "
-            f"{in_words(OFFLINE_TTL)} at most"
+            plural(
+                "At most %(count)s deploy.",
+                "At most %(count)s deploys.",
+                count=tier.max_deploys,
+            )
         )
-    else:
-        sentences.append("While signing is down, approvals wait")
-    sentences.append(f"Lapses after {in_words(tier.pending_for)}")
-    days = _count(tier.postmortem_days, "working day")
-    sentences.append(f"Post-mortem in {days}")
-    return ". ".join(sentences) + "."
+    if tier.digest_required:
+        sentences.append(text("The artefact digest is required."))
+    if tier.max_active_per_service:
+        sentences.append(
+            plural(
+                "At most %(count)s active grant per service.",
+                "At most %(count)s active grants per service.",
+                count=tier.max_active_per_service,
+            )
+        )
+    if tier.passkey_required:
+        sentences.append(text("Each approval needs a passkey."))
+    sentences.append(_while_signing_is_down(tier))
+    sentences.append(
+        text("Lapses after %(length)s.", length=in_words(tier.pending_for))
+    )
+    sentences.append(
+        plural(
+            "Post-mortem in %(count)s working day.",
+            "Post-mortem in %(count)s working days.",
+            count=tier.postmortem_days,
+        )
+    )
+    return joined(sentences, between=" ")
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _either(words: Sequence[str]) -> str:
-    if len(words) == 1:
-        return words[0]
-    return f"{', '.join(words[:-1])} or {words[-1]}"
+def _while_signing_is_down(tier: Tier) -> str:
+    if not tier.offline_quorum:
+        return text("While signing is down, approvals wait.")
+    return text(
+        "While signing is down, %(people)s people with passkeys may open it for "
+        "%(length)s at most.",
+        people=sum(need.count for need in tier.requirements) + FURTHER_APPROVERS,
+        length=in_words(OFFLINE_TTL),
+    )

@@ -67,7 +67,7 @@ _SENTENCES: Final[Mapping[str, StrPromise]] = {
     ),
     events.POSTMORTEM_GATE_JUDGED: _lazy("{actor} judged {gate} for {bypass}"),
     events.POSTMORTEM_ACTION_CHANGED: _lazy(
-        "{actor} ticked an action item of {bypass}: _lazy({action_item}"
+        "{actor} ticked an action item of {bypass}: {action_item}"
     ),
     events.POSTMORTEM_NOTED: _lazy(
         "{actor} added a note to the post-mortem of {bypass}"

@@ -9,6 +9,7 @@ from django.conf import settings
 from breakglass.errors import NotPermitted
 from breakglass.models import Gate, GateContact, Tenant
 from breakglass.queries import access, gates
+from breakglass.texts import text
 from portal.http import recipes, tenancy
 from portal.http.gate_contacts import answer_in_words, call_in_words
 from portal.http.htmx import PageRequest
@@ -66,7 +67,9 @@ def managed(request: PageRequest, tenant: Tenant, slug: str) -> Gate:
     """Returns a gate whose tokens the person may make; NotFound or NotPermitted."""
     gate = access.gate_for(user=request.user, tenant=tenant, slug=slug)
     if not access.may(user=request.user, permission="manage_gate", on=gate):
-        msg = f"tokens of {gate.slug} are for people who manage the gate"
+        msg = text(
+            "tokens of %(gate)s are for people who manage the gate", gate=gate.slug
+        )
         raise NotPermitted(msg)
     return gate
 
@@ -74,5 +77,8 @@ def managed(request: PageRequest, tenant: Tenant, slug: str) -> Gate:
 def require_manager(request: PageRequest, tenant: Tenant) -> None:
     """Refuses whoever may not say which gates the tenant has."""
     if "manage_tenant" not in tenancy.permissions(request, tenant):
-        msg = f"the gates of {tenant.name} are for people who manage the tenant"
+        msg = text(
+            "the gates of %(tenant)s are for people who manage the tenant",
+            tenant=tenant.name,
+        )
         raise NotPermitted(msg)

@@ -6,9 +6,10 @@ from typing import Final
 from breakglass.audit import events, passkeys
 from breakglass.audit.verify import Checked
 from breakglass.models import AuditEntry
+from breakglass.texts import text
 from portal.http.audit_checks import FAILED, OK, UNKNOWN, Check
 
-TITLE: Final = "A passkey approved exactly this"
+TITLE: Final = text("A passkey approved exactly this")
 # What the log must have said before, for an assertion to be judged by it.
 _TELLING: Final = (
     events.CREDENTIAL_ENROLLED,
@@ -28,14 +29,21 @@ def lines(entry: AuditEntry) -> list[Check]:
         list(passkeys.problems(_content(row), known=known))  # found on its own page
     found = list(passkeys.problems(_content(entry), known=known))
     if found:
-        return [Check(FAILED, TITLE, f"The approval {'; it '.join(found)}.")]
+        return [
+            Check(
+                FAILED, TITLE, text("The approval %(what)s.", what="; it ".join(found))
+            )
+        ]
     if not known.checked:
-        sentence = "None: this approval stands on its sign-in and signature alone."
+        sentence = text(
+            "None: this approval stands on its sign-in and signature alone."
+        )
         return [Check(UNKNOWN, TITLE, sentence)]
-    sentence = (
-        f"The passkey “{_name(entry)}” answered with the digest of the very statement "
-        "that is signed, on this site, to the person themselves. Its key is in the log "
-        "since before its cool-down."
+    sentence = text(
+        "The passkey “%(name)s” answered with the digest of the very statement that is "
+        "signed, on this site, to the person themselves. Its key is in the log since "
+        "before its cool-down.",
+        name=_name(entry),
     )
     return [Check(OK, TITLE, sentence)]
 

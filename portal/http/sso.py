@@ -118,8 +118,7 @@ class VerifyingAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc] # unty
         provider = self._provider()
         if not isinstance(raw, str):
             msg = text(
-                "%(provider)s did not confirm the sign-in",
-                provider=provider.name,
+                "%(provider)s did not confirm the sign-in", provider=provider.name
             )
             raise SignInRefused(msg)
         with documents.one_deadline() as session:

@@ -16,6 +16,7 @@ from breakglass.models import AuditEntry, Bundle, Tenant
 from breakglass.queries import audit as log
 from breakglass.queries import messages, policies, standing
 from breakglass.states import SignedBy
+from breakglass.texts import text
 from portal.http import (
     audit_bundle,
     audit_checks,
@@ -99,7 +100,7 @@ def trust_config(request: PageRequest, tenant_slug: str) -> HttpResponse:
         raw = Path(settings.TRUST_CONFIG).read_bytes()
         json.loads(raw)
     except (OSError, ValueError) as error:
-        msg = "the trust config cannot be read here now"
+        msg = text("the trust config cannot be read here now")
         raise Unavailable(msg) from error
     return _download(raw, name="trust_config.json", kind="application/json")
 
@@ -197,7 +198,7 @@ def _signed(found: AuditEntry) -> Bundle | None:
 def _bundle(found: AuditEntry) -> Bundle:
     signed = _signed(found)
     if signed is None:
-        msg = "this entry carries no signature of its own"
+        msg = text("this entry carries no signature of its own")
         raise NotFound(msg)
     return signed
 

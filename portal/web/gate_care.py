@@ -18,6 +18,7 @@ from breakglass.errors import BreakglassError, Conflict
 from breakglass.models import Gate, Tenant
 from breakglass.queries import access, gates, policies
 from breakglass.services import gates as services
+from breakglass.texts import text
 from portal.forms.gates import RetireForm
 from portal.http import gate_page, recipes, tenancy
 from portal.http.errors import sentence
@@ -61,7 +62,7 @@ def pause(request: PageRequest, tenant_slug: str, gate_slug: str) -> HttpRespons
         messages.success(request, said)
         return go(request, "gate", tenant.slug, gate.slug)
     if not gate.is_active:
-        msg = f"{gate.slug} is not in use already"
+        msg = text("%(gate)s is not in use already", gate=gate.slug)
         raise Conflict(msg)
     return _take_out(request, tenant, gate, form=None)
 
@@ -72,7 +73,7 @@ def resume(request: PageRequest, tenant_slug: str, gate_slug: str) -> HttpRespon
     """Puts a paused gate back in use."""
     tenant, gate = _gate(request, tenant_slug, gate_slug)
     if gate.in_setup:
-        msg = f"{gate.slug} is being set up: finish that first"
+        msg = text("%(gate)s is being set up: finish that first", gate=gate.slug)
         raise Conflict(msg)
     services.turn(gate=gate, is_active=True, actor=request.user.as_actor())
     said = _("The gate %(gate)s is in use again.") % {"gate": gate.slug}

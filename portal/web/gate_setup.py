@@ -18,6 +18,7 @@ from breakglass.errors import BreakglassError, NotFound
 from breakglass.models import GateSetup, Tenant
 from breakglass.queries import gate_setups
 from breakglass.services import gate_setups as services
+from breakglass.texts import text
 from portal.forms.gate_setup import KindForm, NameForm, answers
 from portal.http import gate_page, recipes, tenancy
 from portal.http.errors import sentence
@@ -57,7 +58,7 @@ def step(
     gate_page.require_manager(request, tenant)
     setup = gate_setups.setup_for(tenant=tenant, public_id=setup_id)
     if step not in _PAGES:
-        msg = "the set-up has no such step"
+        msg = text("the set-up has no such step")
         raise NotFound(msg)
     if setup.finished_at is not None and setup.gate is not None:
         return go(request, "gate", tenant.slug, setup.gate.slug)

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.shortcuts import resolve_url
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_POST
 
 from breakglass.errors import PasskeyRefused
@@ -20,7 +21,7 @@ from portal.http import passkeys as challenges
 from portal.http.errors import sentence
 
 # By address of the network, as for passwords: nobody locks another out by it.
-_TOO_MANY: Final = "too many tries. Wait a minute and try again."
+_TOO_MANY: Final = _lazy("too many tries. Wait a minute and try again.")
 
 
 @login_not_required
@@ -28,7 +29,9 @@ _TOO_MANY: Final = "too many tries. Wait a minute and try again."
 def options(request: HttpRequest) -> HttpResponse:
     """Answers with a challenge that is good once; it tells nothing about anybody."""
     if not ratelimit.consume(request, action="passkey_login"):
-        return JsonResponse({"detail": _TOO_MANY}, status=HTTPStatus.TOO_MANY_REQUESTS)
+        return JsonResponse(
+            {"detail": str(_TOO_MANY)}, status=HTTPStatus.TOO_MANY_REQUESTS
+        )
     person = request.user if request.user.is_authenticated else None
     asked = passkeys.begin_sign_in(user=person)
     return JsonResponse(challenges.remember(request, challenges.SIGN_IN, asked))
@@ -39,7 +42,7 @@ def options(request: HttpRequest) -> HttpResponse:
 def sign_in(request: HttpRequest) -> HttpResponse:
     """Signs in whoever the passkey belongs to; what does not hold is said there."""
     if not ratelimit.consume(request, action="passkey_login"):
-        messages.error(request, _TOO_MANY)
+        messages.error(request, str(_TOO_MANY))
         return HttpResponseRedirect(reverse("account_login"))
     try:
         person = passkeys.sign_in(

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from breakglass.errors import NotFound
 from breakglass.queries import profile as queries
 from breakglass.services import preferences
+from breakglass.texts import text
 from portal.forms.profile import ProfileForm
 from portal.http import cookies, sessions, tenancy
 from portal.http.htmx import PageRequest, go, render_page
@@ -71,7 +72,7 @@ def end_session(request: PageRequest) -> HttpResponse:
         )
         messages.success(request, said % {"count": count})
     elif not (wanted.isdecimal() and sessions.end(request, place=int(wanted[:18]))):
-        msg = "this session is none of yours, or it has ended already"
+        msg = text("this session is none of yours, or it has ended already")
         raise NotFound(msg)
     else:
         messages.success(request, _("that browser is signed out."))

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from breakglass.errors import PolicyViolation
@@ -62,7 +63,8 @@ def reject(request: PageRequest, tenant_slug: str, bypass_id: str) -> HttpRespon
     except PolicyViolation as error:
         _put_on(form, error)
         return request_page.show(request, tenant_slug, bypass_id, form=form)
-    messages.success(request, f"{bypass_id} is rejected. The requester is told.")
+    said = _("%(bypass)s is rejected. The requester is told.")
+    messages.success(request, said % {"bypass": bypass_id})
     if request.POST.get("back") == stepup.BACK_TO_INBOX:
         return go(request, "inbox")
     return go(request, "request-detail", tenant.slug, bypass_id)
