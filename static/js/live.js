@@ -23,8 +23,8 @@
     const found = $("#inbox-count"), icon = $("link[rel='icon']");
     if (found) for (const el of $$(".js-inbox-count")) { el.textContent = found.dataset.inboxCount; el.hidden = !Number(found.dataset.inboxCount); }
     if (icon) { const wanted = $("[data-icon='active']") ? icon.dataset.active : icon.dataset.calm; if (icon.getAttribute("href") !== wanted) icon.setAttribute("href", wanted); }
-    const end = found?.dataset.sessionEnds, form = $("#session");
-    if (end && form) form.dataset.ends = end;
+    const end = found?.dataset.sessionEnds, bar = $("#session");
+    if (end && bar) bar.dataset.ends = end;
   }
 
   // After a swap: what happened is said, once for each change.
@@ -68,18 +68,18 @@
 
   // Two minutes before the session ends there is a way to stay.
   function session() {
-    const form = $("#session");
-    if (!form) return;
-    const left = Date.parse(form.dataset.ends) - window.bg.now();
+    const bar = $("#session");
+    if (!bar) return;
+    const left = Date.parse(bar.dataset.ends) - window.bg.now();
     const late = left <= 120000;
-    if (form.hidden === late) form.hidden = !late;
-    if (left <= 0) { form.querySelector("span").textContent = words.signedOut; form.querySelector("button").hidden = true; }
+    if (bar.hidden === late) bar.hidden = !late;
+    if (left <= 0) { bar.querySelector("span").textContent = words.signedOut; bar.querySelector("button").hidden = true; }
   }
   body.addEventListener("bg:renewed", (event) => {
-    const form = $("#session"), count = $("#inbox-count");
-    form.dataset.ends = event.detail.ends;
+    const bar = $("#session"), count = $("#inbox-count");
+    bar.dataset.ends = event.detail.ends;
     if (count) count.dataset.sessionEnds = event.detail.ends;
-    form.hidden = true;
+    bar.hidden = true;
   });
 
   ready.push(frame);

@@ -36,9 +36,11 @@ def test_a_signed_approval_checks_out_until_somebody_changes_the_database(
     auditor.locator("#live").get_by_role("link", name="audit entry").click()
     heading(auditor, "peer@acme.example approved")
     lines = auditor.locator(".checks li")
-    expect(lines).to_have_count(5)  # the fifth says that no passkey was asked for
-    expect(lines.filter(has_text="Verified")).to_have_count(4)
-    expect(auditor.locator("main")).to_contain_text("Signed by peer@acme.example, whom")
+    expect(lines).to_have_count(7)  # one of them says that no passkey was asked for
+    expect(lines.filter(has_text="Verified")).to_have_count(6)
+    signer = auditor.locator("main")
+    expect(signer).to_contain_text("Signed by peer@acme.example, over exactly")
+    expect(signer).to_contain_text("It was issued to peer@acme.example, whom")
 
     entry = AuditEntry.objects.get(event="request.approved")
     forge(

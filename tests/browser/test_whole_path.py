@@ -54,7 +54,7 @@ def approve_from_the_inbox(page, bypass):
     page.goto("/inbox")
     heading(page, "Inbox (1)")
     expect(page.locator("main")).to_contain_text(bypass.bypass_id)
-    page.get_by_label("Comment").fill("Looks right to me.")
+    page.get_by_label("Comment", exact=True).fill("Looks right to me.")
     page.get_by_role("button", name="Approve").click()
 
 
@@ -99,7 +99,7 @@ def test_the_whole_path_with_three_people(
 
     oncall.locator("#live").get_by_role("link", name="Post-mortem").click()
     heading(oncall, f"Post-mortem of {bypass.bypass_id}")
-    filled = oncall.locator("[name=body]").input_value()
+    filled = "".join(body.input_value() for body in oncall.locator("[name=body]").all())
     assert WHY in filled
     assert "run-1" in filled
     write_up(oncall, FOUND)
