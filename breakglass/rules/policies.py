@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final, Literal
 
 from breakglass.rules.outage import FURTHER_APPROVERS
-from breakglass.rules.tiers import Match, Policy, Tier
+from breakglass.rules.tiers import Match, Policy, Tier, covers
 from breakglass.rules.window import MAXIMUM_TTL, MINIMUM_TTL, in_words
 from breakglass.texts import Text, plural, text
 
@@ -65,8 +65,10 @@ def _order(*, policy: Policy) -> Iterator[Finding]:
                 tier=open_tier,
             )
             yield _error(tier=tier, message=message)
-        elif tier.match.is_open:
-            open_tier = tier.slug
+        else:
+            yield from _shadowed(policy=policy, tier=tier)
+            if tier.match.is_open:
+                open_tier = tier.slug
     last = policy.tiers[-1]
     if not last.match.is_open:
         message = text(
@@ -75,6 +77,20 @@ def _order(*, policy: Policy) -> Iterator[Finding]:
             tier=policy.tiers[0].slug,
         )
         yield _warning(tier=last, message=message)
+
+
+def _shadowed(*, policy: Policy, tier: Tier) -> Iterator[Finding]:
+    """A tier whose every request an earlier one takes is never reached."""
+    for earlier in policy.tiers:
+        if earlier is tier:
+            return
+        if covers(match=earlier.match, other=tier.match):
+            message = text(
+                "never reached: the earlier tier %(tier)s matches all that it does",
+                tier=earlier.slug,
+            )
+            yield _error(tier=tier, message=message)
+            return
 
 
 def _requirements(*, tier: Tier, known_groups: Mapping[str, int]) -> Iterator[Finding]:

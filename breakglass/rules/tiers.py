@@ -175,6 +175,33 @@ def _fits(*, patterns: tuple[str, ...], value: str) -> bool:
     return any(match_glob(pattern=pattern, value=value) for pattern in patterns)
 
 
+def covers(*, match: Match, other: Match) -> bool:
+    """
+    Says whether `match` surely holds wherever `other` does.
+
+    A pattern is covered by itself, and a name without `*` by whatever matches it; of
+    two different patterns nothing is claimed.
+    """
+    if match.minimum_impact == Impact.HIGH and other.minimum_impact != Impact.HIGH:
+        return False
+    return all(
+        not ours or (bool(theirs) and all(_covered(ours, one) for one in theirs))
+        for ours, theirs in (
+            (match.gates, other.gates),
+            (match.services, other.services),
+            (match.branches, other.branches),
+            (match.environments, other.environments),
+            (match.data_classes, other.data_classes),
+        )
+    )
+
+
+def _covered(patterns: tuple[str, ...], pattern: str) -> bool:
+    if pattern in patterns:
+        return True
+    return "*" not in pattern and _fits(patterns=patterns, value=pattern)
+
+
 def _reasons(*, match: Match, target: Target, impact: Impact) -> tuple[str, ...]:
     scope = target.scope
     reasons = []

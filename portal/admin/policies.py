@@ -19,7 +19,7 @@ from breakglass.models import Policy
 from breakglass.services import policies
 from breakglass.states import PolicyState
 from breakglass.texts import text
-from portal.admin.policy_reading import reading, trying
+from portal.admin.policy_reading import differing, reading, trying
 from portal.admin.policy_tiers import TierInline, is_draft, require
 from portal.admin.scoped import ManagedFilter, ScopedAdmin, actor, managed, person
 from portal.http.errors import sentence
@@ -192,6 +192,7 @@ class PolicyAdmin(ScopedAdmin[Policy]):
         context = {
             **self.admin_site.each_context(request),
             **reading(policy),
+            **differing(policy),
             "opts": self.opts,
             "title": _TITLES[verb] % {"tenant": policy.tenant.name},
             "policy": policy,

@@ -8,10 +8,12 @@ from breakglass.errors import PolicyViolation
 from breakglass.models import Policy
 from breakglass.queries import policies as queries
 from breakglass.queries import trials
+from breakglass.rules.policy_changes import changes
 from breakglass.services import policies
 from portal.admin.policy_tiers import is_draft
 from portal.forms.gates import TierWords, group_names, in_words
 from portal.forms.policies import terms_in_words
+from portal.forms.policy_changes import change_in_words
 from portal.forms.policy_trials import PREFIX, TrialForm
 from portal.http.errors import sentence
 
@@ -29,6 +31,20 @@ def reading(policy: Policy) -> dict[str, Any]:
         "blocked": any(finding.level == "error" for finding in findings),
         "is_draft": is_draft(policy),
         "next_version": (latest or 0) + 1,
+    }
+
+
+def differing(policy: Policy) -> dict[str, Any]:
+    """Returns what publishing this draft would change, against the current version."""
+    latest = queries.current(tenant=policy.tenant)
+    names = group_names(policy) | (group_names(latest) if latest else {})
+    found = changes(
+        before=queries.as_rules(policy=latest) if latest else None,
+        after=queries.as_rules(policy=policy),
+    )
+    return {
+        "changes": [change_in_words(one, names=names) for one in found],
+        "current_version": latest.version if latest else None,
     }
 
 

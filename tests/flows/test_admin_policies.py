@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from breakglass.models import AuditEntry, Policy, Tier
+from breakglass.models import AuditEntry, Policy, Requirement, RoleGroup, Tier
 from breakglass.services import policies
 
 pytestmark = pytest.mark.django_db
@@ -120,3 +120,31 @@ def test_a_draft_is_discarded_after_a_question(admin, acme):
     admin.post(at("discard", draft.pk))
     assert not Policy.objects.filter(pk=draft.pk).exists()
     assert admin.get(at("draft", "acme")).status_code == 405
+
+
+def test_the_publish_page_says_what_changes_in_words(admin, acme):
+    draft = policies.new_draft(tenant=acme, author=None)
+    page = text(admin.get(at("publish", draft.pk)))
+    assert "What changes against version 1" in page
+    assert "Nothing: the tiers are those of the version in force." in page
+    first, *_, last_one = draft.tiers.order_by("position")
+    first.requirements.all().delete()
+    group = RoleGroup.objects.get(tenant=acme, slug="named-seniors")
+    Requirement.objects.create(tier=first, group=group, count=2)
+    last_one.slug, last_one.name = "rest", "The rest"
+    last_one.save()
+    page = text(admin.get(at("publish", draft.pk)))
+    assert "2 from Named seniors" in page
+    assert "Who must approve" in page
+    assert "<strong>The rest.</strong> New, at place 3." in page
+    assert "Removed; it was at place 3." in page
+    assert "Named seniors has" in page or "named-seniors has 1 member" in page
+
+
+def test_the_list_says_who_wrote_and_who_published_each_version(admin, acme, people):
+    policies.new_draft(tenant=acme, author=people.admin)
+    page = text(admin.get(at("changelist")))
+    for column in ("version_shown", "tenant", "state", "tier_count", "author"):
+        assert f'"field-{column} ' in page or f'"field-{column}"' in page, column
+    assert '"field-published_by"' in page
+    assert "operator at the shell" in page
