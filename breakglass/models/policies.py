@@ -31,6 +31,11 @@ class Policy(models.Model):
     )
     published_at = models.DateTimeField(null=True, blank=True)
     published_by = models.CharField(max_length=250, blank=True)
+    proposed_at = models.DateTimeField(null=True, blank=True)
+    proposed_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    proposed_digest = models.BinaryField(max_length=32, null=True, blank=True)
     created_at = models.DateTimeField()
 
     class Meta:
@@ -60,6 +65,19 @@ class Policy(models.Model):
                     digest__isnull=False,
                 ),
                 name="policy_published_is_numbered",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    proposed_at__isnull=True,
+                    proposed_by__isnull=True,
+                    proposed_digest__isnull=True,
+                )
+                | models.Q(
+                    proposed_at__isnull=False,
+                    proposed_by__isnull=False,
+                    proposed_digest__isnull=False,
+                ),
+                name="policy_proposal_is_whole",
             ),
         )
 

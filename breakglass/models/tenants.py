@@ -25,6 +25,14 @@ class Tenant(models.Model):
             "manual procedure is. Shown when a request is refused or cannot be sent."
         ),
     )
+    policy_needs_second_admin = models.BooleanField(
+        default=False,
+        db_default=False,  # the release before this one makes tenants without it
+        help_text=(
+            "One admin proposes a policy version, and another one confirms it. Once "
+            "this is on, only a superuser switches it off."
+        ),
+    )
     created_at = models.DateTimeField()
 
     class Meta:

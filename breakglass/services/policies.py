@@ -9,7 +9,7 @@ from django.db.models import Count, Max, Q
 from breakglass import clock
 from breakglass.actors import Actor
 from breakglass.audit import chain, events, ledger
-from breakglass.errors import Conflict, NotFound, PolicyViolation
+from breakglass.errors import Conflict, NotFound, NotPermitted, PolicyViolation
 from breakglass.models import Policy, Requirement, RoleGroup, Tenant, Tier, User
 from breakglass.queries import passkeys
 from breakglass.queries import policies as queries
@@ -63,21 +63,21 @@ def publish(*, policy_id: int, actor: Actor) -> Policy:
     Freezes a draft as the tenant's next version; the database keeps it frozen.
 
     Raises PolicyViolation with the errors that `check` finds, Conflict when it is
-    published already. Pending requests keep their version; the stricter one counts.
+    published already, NotPermitted where the tenant wants two admins for it: see
+    `policy_proposals`. Pending requests keep their version; the stricter one counts.
     """
-    policy = _lock(policy_id)
-    Tenant.objects.select_for_update(of=("self",), no_key=True).get(pk=policy.tenant_id)
-    errors = [f for f in check(policy=policy) if f.level == "error"]
-    if errors:
-        found = [
-            joined([f.tier, f.message], between=": ") if f.tier else f.message
-            for f in errors
-        ]
-        raise PolicyViolation(joined(found, between="; "))
-    published = Policy.objects.filter(tenant=policy.tenant)
-    highest = published.aggregate(highest=Max("version"))["highest"] or 0
-    document = _document(policy=policy, version=highest + 1)
-    policy.version = highest + 1
+    policy, tenant = lock_draft(policy_id)
+    if tenant.policy_needs_second_admin:
+        msg = text("one admin proposes a version here, and another one confirms it")
+        raise NotPermitted(msg)
+    return put_in_force(policy=policy, actor=actor)
+
+
+def put_in_force(*, policy: Policy, actor: Actor) -> Policy:
+    """Publishes a draft that the caller holds by `lock_draft`, in its transaction."""
+    require_sound(policy=policy)
+    version, document = next_document(policy=policy)
+    policy.version = version
     policy.digest = sha256(chain.canonical(document)).digest()
     policy.state = PolicyState.PUBLISHED
     policy.published_at = clock.db_now()
@@ -99,6 +99,24 @@ def publish(*, policy_id: int, actor: Actor) -> Policy:
     return policy
 
 
+def require_sound(*, policy: Policy) -> None:
+    """Raises PolicyViolation with the errors that `check` finds."""
+    errors = [f for f in check(policy=policy) if f.level == "error"]
+    if errors:
+        found = [
+            joined([f.tier, f.message], between=": ") if f.tier else f.message
+            for f in errors
+        ]
+        raise PolicyViolation(joined(found, between="; "))
+
+
+def next_document(*, policy: Policy) -> tuple[int, dict[str, chain.Fact]]:
+    """Returns the number that a draft would get, and the document it would be then."""
+    published = Policy.objects.filter(tenant=policy.tenant)
+    highest = published.aggregate(highest=Max("version"))["highest"] or 0
+    return highest + 1, _document(policy=policy, version=highest + 1)
+
+
 @transaction.atomic
 def discard_draft(*, policy_id: int, actor: Actor) -> None:
     """Drops a draft that nobody published; nothing of it was ever in force."""
@@ -110,10 +128,21 @@ def discard_draft(*, policy_id: int, actor: Actor) -> None:
     )
 
 
+def lock_draft(policy_id: int) -> tuple[Policy, Tenant]:
+    """
+    Locks a draft and its tenant, in this order; returns both as they are now.
+
+    Raises NotFound when it was discarded, Conflict when it was published meanwhile.
+    """
+    policy = _lock(policy_id)
+    tenants = Tenant.objects.select_for_update(of=("self",), no_key=True)
+    return policy, tenants.get(pk=policy.tenant_id)
+
+
 def _lock(policy_id: int) -> Policy:
     policy = (
         Policy.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("tenant")
+        .select_related("tenant", "proposed_by")
         .filter(pk=policy_id)
         .first()
     )

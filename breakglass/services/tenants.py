@@ -87,12 +87,15 @@ def change(
     name: str,
     is_active: bool,
     emergency_text: str | None = None,
+    policy_needs_second_admin: bool | None = None,
 ) -> Tenant:
     """
     Renames a tenant, or switches it off: nobody sees it, no gate is answered.
 
     `emergency_text` is what a person reads whom the portal cannot help; None leaves
     it as it is. A new one goes on record word for word: who was sent where, since when.
+    `policy_needs_second_admin` is whether a second admin confirms policies; None leaves
+    that as it is as well.
     Raises InvalidInput for a name or text that is too long or holds hidden characters.
     """
     tenant = Tenant.objects.select_for_update(of=("self",), no_key=True).get(
@@ -110,7 +113,14 @@ def change(
         )
         if text != tenant.emergency_text:
             tenant.emergency_text = facts["emergency_text"] = text
-    tenant.save(update_fields=["name", "is_active", "emergency_text"])
+    needed = policy_needs_second_admin
+    if needed is not None and needed != tenant.policy_needs_second_admin:
+        tenant.policy_needs_second_admin = facts["policy_needs_second_admin"] = needed
+    tenant.save(
+        update_fields=[
+            *("name", "is_active", "emergency_text", "policy_needs_second_admin")
+        ]
+    )
     ledger.append(tenant=tenant, event=events.TENANT_CHANGED, actor=actor, facts=facts)
     return tenant
 

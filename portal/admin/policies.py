@@ -16,10 +16,10 @@ from django.views.decorators.http import require_POST
 
 from breakglass.errors import BreakglassError, Conflict, NotFound
 from breakglass.models import Policy
-from breakglass.services import policies
+from breakglass.services import policies, policy_proposals
 from breakglass.states import PolicyState
 from breakglass.texts import text
-from portal.admin.policy_reading import differing, reading, trying
+from portal.admin.policy_reading import differing, proposing, reading, trying
 from portal.admin.policy_tiers import TierInline, is_draft, require
 from portal.admin.scoped import ManagedFilter, ScopedAdmin, actor, managed, person
 from portal.http.errors import sentence
@@ -193,6 +193,7 @@ class PolicyAdmin(ScopedAdmin[Policy]):
             **self.admin_site.each_context(request),
             **reading(policy),
             **differing(policy),
+            **proposing(policy, person(request)),
             "opts": self.opts,
             "title": _TITLES[verb] % {"tenant": policy.tenant.name},
             "policy": policy,
@@ -201,7 +202,19 @@ class PolicyAdmin(ScopedAdmin[Policy]):
         return TemplateResponse(request, template, context)
 
     def _publish(self, request: HttpRequest, policy: Policy) -> None:
-        done = policies.publish(policy_id=policy.pk, actor=actor(request))
+        who = person(request)
+        if not policy.tenant.policy_needs_second_admin:
+            done = policies.publish(policy_id=policy.pk, actor=who.as_actor())
+        elif seen := request.POST.get("proposal"):
+            done = policy_proposals.confirm(
+                policy_id=policy.pk, person=who, digest=seen
+            )
+        else:
+            policy_proposals.propose(policy_id=policy.pk, person=who)
+            messages.success(
+                request, _("The draft is proposed. Another admin has to confirm it.")
+            )
+            return
         said = _("Version %(version)s is in force.")
         messages.success(request, said % {"version": done.version})
 
@@ -210,7 +223,8 @@ class PolicyAdmin(ScopedAdmin[Policy]):
         messages.success(request, _("The draft is gone; nothing of it was in force."))
 
     def _draft(self, request: HttpRequest, pk: int) -> Policy:
-        rows: QuerySet[Policy] = self.get_queryset(request).select_related("tenant")
+        rows: QuerySet[Policy] = self.get_queryset(request)
+        rows = rows.select_related("tenant", "proposed_by")
         policy = rows.filter(pk=pk, state=PolicyState.DRAFT).first()
         if policy is None:
             msg = text("there is no such draft here")

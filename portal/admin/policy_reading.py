@@ -5,11 +5,11 @@ from typing import Any
 from django.http import HttpRequest
 
 from breakglass.errors import PolicyViolation
-from breakglass.models import Policy
+from breakglass.models import Policy, User
 from breakglass.queries import policies as queries
 from breakglass.queries import trials
 from breakglass.rules.policy_changes import changes
-from breakglass.services import policies
+from breakglass.services import policies, policy_proposals
 from portal.admin.policy_tiers import is_draft
 from portal.forms.gates import TierWords, group_names, in_words
 from portal.forms.policies import terms_in_words
@@ -45,6 +45,20 @@ def differing(policy: Policy) -> dict[str, Any]:
     return {
         "changes": [change_in_words(one, names=names) for one in found],
         "current_version": latest.version if latest else None,
+    }
+
+
+def proposing(policy: Policy, viewer: User) -> dict[str, Any]:
+    """Returns how far a draft is that two admins have to agree on, for one of them."""
+    if not policy.tenant.policy_needs_second_admin:
+        return {}
+    stands = policy_proposals.stands(policy=policy)
+    return {
+        "needs_another": True,
+        "is_void": policy.proposed_by is not None and not stands,
+        "waits_for_another": stands and policy.proposed_by == viewer,
+        "may_confirm": stands and policy.proposed_by != viewer,
+        "proposal": policy_proposals.digest_of(policy=policy).hex(),
     }
 
 

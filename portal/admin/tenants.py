@@ -43,7 +43,8 @@ class TenantAdmin(ScopedAdmin[Tenant]):
         """A new tenant is active."""
         if obj is None:
             return ["slug", "name"]
-        return ["slug", "name", "is_active", "emergency_text", "created_at"]
+        settable = ("is_active", "emergency_text", "policy_needs_second_admin")
+        return ["slug", "name", *settable, "created_at"]
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Tenant | None = None
@@ -52,11 +53,15 @@ class TenantAdmin(ScopedAdmin[Tenant]):
         The slug stands in addresses and in the log.
 
         Switching a tenant off locks its own managers out, so only a superuser may.
+        Nor does one admin alone lift what asks for a second one.
         """
         if obj is None:
             return ()
         kept = ("slug", "created_at")
-        return kept if self._is_root(request) else (*kept, "is_active")
+        if self._is_root(request):
+            return kept
+        lifted = ("policy_needs_second_admin",) if obj.policy_needs_second_admin else ()
+        return (*kept, "is_active", *lifted)
 
     def save_model(
         self, request: HttpRequest, obj: Tenant, form: ModelForm[Tenant], change: bool
@@ -69,6 +74,7 @@ class TenantAdmin(ScopedAdmin[Tenant]):
                 name=obj.name,
                 is_active=obj.is_active,
                 emergency_text=obj.emergency_text,
+                policy_needs_second_admin=obj.policy_needs_second_admin,
             )
         else:
             saved = tenants.create(slug=obj.slug, name=obj.name, actor=actor(request))

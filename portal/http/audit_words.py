@@ -72,6 +72,7 @@ _SENTENCES: Final[Mapping[str, StrPromise]] = {
     events.POSTMORTEM_NOTED: _lazy(
         "{actor} added a note to the post-mortem of {bypass}"
     ),
+    events.POLICY_PROPOSED: _lazy("{actor} proposed policy version {version}"),
     events.POLICY_PUBLISHED: _lazy("{actor} published policy version {version}"),
     events.TENANT_CREATED: _lazy("{actor} created the tenant {name}"),
     events.TENANT_CHANGED: _lazy("{actor} changed the tenant {name}"),
@@ -202,8 +203,11 @@ def _words(entry: AuditEntry) -> dict[str, str]:
     return {**words, "actor": entry.actor, "bypass": entry.bypass_id}
 
 
+_POLICIES: Final = frozenset({events.POLICY_PROPOSED, events.POLICY_PUBLISHED})
+
+
 def _label(event: str, name: str) -> str:
-    if (event, name) == (events.POLICY_PUBLISHED, "digest"):
+    if event in _POLICIES and name == "digest":
         return _("Digest of the policy")
     words = name.removesuffix("_seconds").removesuffix("_at").replace("_", " ")
     return (

@@ -137,6 +137,7 @@ EVENTS: Final = {
         _("ticked an action item"), "list-checks", "calm"
     ),
     "postmortem.noted": Look(_("added a note to the post-mortem"), "pen-line", "calm"),
+    "policy.proposed": Look(_("proposed a policy version"), "scroll-text", "wait"),
     "policy.published": Look(_("published a policy version"), "scroll-text", "calm"),
     "tenant.created": Look(_("created the tenant"), "building-2", "calm"),
     "tenant.changed": Look(_("changed the tenant"), "building-2", "calm"),

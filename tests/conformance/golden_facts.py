@@ -394,4 +394,8 @@ ENTRIES = {
         PEER,
         {**TOKEN, "replaced_by": "bg_live_Zy9w", "expires_at": CLOSED},
     ),
+    events.POLICY_PROPOSED: (
+        PEER,
+        {"version": 7, "digest": POLICY_DIGEST, "note": "One peer is enough"},
+    ),
 }

@@ -28,6 +28,8 @@ from breakglass.services import (
     identities,
     log_standings,
     people,
+    policies,
+    policy_proposals,
     postmortem_handing,
     postmortem_reviews,
     postmortems,
@@ -204,6 +206,12 @@ def live_through(acme, who, gate):
 
 def administer(acme, who, gate):
     admin = who.admin.as_actor()
+    words = {"tenant": acme, "actor": OPERATOR, "name": "Acme", "is_active": True}
+    tenants.change(**words, policy_needs_second_admin=True)
+    draft = policies.new_draft(tenant=acme, author=None)
+    policy_proposals.propose(policy_id=draft.pk, person=who.admin)
+    policies.discard_draft(policy_id=draft.pk, actor=admin)
+    tenants.change(**words, policy_needs_second_admin=False)
     tenants.change(tenant=acme, actor=admin, name="Acme Ltd", is_active=True)
     role = roles.create(
         tenant=acme,

@@ -5,6 +5,7 @@ from django.urls import reverse
 
 from breakglass.models import AuditEntry, Policy, Requirement, RoleGroup, Tier
 from breakglass.services import policies
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 
@@ -148,3 +149,38 @@ def test_the_list_says_who_wrote_and_who_published_each_version(admin, acme, peo
         assert f'"field-{column} ' in page or f'"field-{column}"' in page, column
     assert '"field-published_by"' in page
     assert "operator at the shell" in page
+
+
+def test_where_two_are_wanted_one_admin_proposes_and_another_confirms(
+    admin, client_for, acme, people
+):
+    tenant = reverse("admin:breakglass_tenant_change", args=[acme.pk])
+    sent = {"name": "Acme", "emergency_text": "", "policy_needs_second_admin": "on"}
+    assert admin.post(tenant, sent).status_code == 302
+    assert 'name="policy_needs_second_admin"' not in text(admin.get(tenant))
+    admin.post(tenant, {"name": "Acme", "emergency_text": ""})
+    acme.refresh_from_db()
+    assert acme.policy_needs_second_admin, "one admin alone lifted it"
+
+    second = factories.person("second@acme.example", "Second", is_staff=True)
+    factories.join(acme, second, "admins")
+    other = client_for(second)
+    draft = policies.new_draft(tenant=acme, author=people.admin)
+    page = at("publish", draft.pk)
+    assert "Propose as version 2" in text(admin.get(page))
+    admin.post(page)
+    assert "nobody confirms their own" in text(admin.get(page))
+    shown = other.get(page)
+    assert "Confirm and publish as version 2" in text(shown)
+    seen = shown.context["proposal"]
+    admin.post(page, {"proposal": seen})
+    draft.tiers.filter(position=1).update(max_deploys=3)
+    assert "that proposal is void" in text(other.get(page))
+    answer = other.post(page, {"proposal": seen}, follow=True)
+    assert "not what was proposed" in text(answer)
+    draft.refresh_from_db()
+    assert draft.version is None
+    admin.post(page)
+    other.post(page, {"proposal": other.get(page).context["proposal"]})
+    draft.refresh_from_db()
+    assert (draft.version, draft.published_by) == (2, second.email)
