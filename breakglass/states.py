@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 from django.db.models import TextChoices
 
 from breakglass.errors import Conflict
-from breakglass.texts import text, text_in
+from breakglass.texts import Text, text, text_in
 
 
 class RequestState(TextChoices):
@@ -94,7 +94,7 @@ class GateKind(TextChoices):
     GITLAB_CI = "gitlab_ci", "GitLab CI"
     JENKINS = "jenkins", "Jenkins"
     ARGO_CD = "argo_cd", "Argo CD"
-    SHELL = "shell", "Shell or anything else"
+    SHELL = "shell", text("Shell or anything else")
 
 
 class ProofMethod(TextChoices):
@@ -200,6 +200,20 @@ INTENT_MOVES: Final[Mapping[IntentState, frozenset[IntentState]]] = {
 }
 
 
+# What moves, as a sentence names it.
+_WHAT: Final[Mapping[str, Text]] = {
+    said: said
+    for said in (
+        text_in("what moved", "request"),
+        text_in("what moved", "bypass"),
+        text_in("what moved", "deploy"),
+        text_in("what moved", "decision"),
+        text_in("what moved", "signature"),
+        text_in("what moved", "post-mortem"),
+    )
+}
+
+
 def require_move(
     moves: Mapping[State, frozenset[State]], *, current: State, to: State, what: str
 ) -> State:
@@ -212,7 +226,7 @@ def require_move(
         raise Conflict(
             text(
                 "this %(what)s is already %(state)s",
-                what=what,
+                what=_WHAT.get(what, what),
                 state=current.label.lower(),
             )
         )

@@ -210,9 +210,8 @@ def _label(event: str, name: str) -> str:
     if event in _POLICIES and name == "digest":
         return _("Digest of the policy")
     words = name.removesuffix("_seconds").removesuffix("_at").replace("_", " ")
-    return (
-        str(_LABELS[name]) if name in _LABELS else (f"{words[:1].upper()}{words[1:]}")
-    )
+    own = f"{words[:1].upper()}{words[1:]}"
+    return str(_LABELS[name]) if name in _LABELS else _(own)  # if a page says it too
 
 
 def _fact(name: str, value: Any) -> str:
