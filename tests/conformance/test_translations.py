@@ -1,4 +1,4 @@
-"""The catalogues are whole: all that the source says, in every language, and no more."""
+"""The catalogues are whole: all that the source says, in every language, no more."""
 
 from pathlib import Path
 
