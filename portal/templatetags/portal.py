@@ -31,7 +31,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from breakglass.models import AuditEntry
 from portal.http import errors
@@ -134,10 +134,13 @@ def closes(context: Context, at_time: datetime, word: str = "closes") -> SafeStr
     time = _time(at_time, shown, reader, "data-local")
     return format_html(
         '<span class="deadline"><span class="closes">{}</span><span class="left" '
-        'role="timer" data-deadline="{}" data-now="{}" hidden></span></span>',
+        'role="timer" data-deadline="{}" data-now="{}" data-after="{}" hidden>'
+        "</span></span>",
         format_html(words.closing(word), time=time),
         _iso(at_time),
         _iso(now),
+        # Translators: behind the time left of a countdown, as in "12:34 left".
+        pgettext("countdown", "left"),
     )
 
 
