@@ -14,17 +14,25 @@
     if (location.pathname === "/accounts/login/" || $("[data-keep-drafts], [data-error-summary]")) return;
     sessionStorage.removeItem(key);
   }
-  const fields = (form) => [...form.elements].filter((el) => el.name && !["hidden", "submit", "button", "password", "file"].includes(el.type));
+  const isChoice = (el) => el.type === "radio" || el.type === "checkbox";
+  // A name that stands twice in a form says not which of its fields a text belongs to.
+  function fields(form) {
+    const named = [...form.elements].filter((el) => el.name && !["submit", "button"].includes(el.type)), times = {};
+    for (const el of named) times[el.name] = (times[el.name] || 0) + 1;
+    return named.filter((el) => !["hidden", "password", "file"].includes(el.type) && (el.type === "radio" || times[el.name] === 1));
+  }
+  const stored = (form) => { try { return JSON.parse(sessionStorage.getItem(draftOf(form))); } catch { return null; } };
+  // What the server put into a field, before anybody typed.
+  const given = (el) => (el.options ? [...el.options].find((option) => option.defaultSelected)?.value ?? "" : el.defaultValue);
   function restore(form) {
-    let draft = null;
-    try { draft = JSON.parse(sessionStorage.getItem(draftOf(form))); } catch { return; }
+    const draft = stored(form);
     if (!draft || $("[data-error-summary]", form.parentElement)) return;
     let changed = 0;
     for (const el of fields(form)) {
       if (!(el.name in draft)) continue;
       // Somebody else's text came meanwhile: a draft of the old one stays out of it.
-      if (el.tagName === "TEXTAREA" && (draft[`${el.name} was`] ?? el.defaultValue) !== el.defaultValue) continue;
-      if (el.type === "radio" || el.type === "checkbox") { const on = draft[el.name] === el.value; changed += on !== el.checked; el.checked = on; }
+      if (!isChoice(el) && (draft[`${el.name} was`] ?? given(el)) !== given(el)) continue;
+      if (isChoice(el)) { const on = draft[el.name] === el.value; changed += on !== el.checked; el.checked = on; }
       else if (el.value !== draft[el.name]) { el.value = draft[el.name]; changed++; }
     }
     if (changed) { say(words.restored); form.dispatchEvent(new CustomEvent("bg:restored", { bubbles: true })); }
@@ -33,10 +41,11 @@
     for (const form of $$("form:not([data-watched])").filter(isKept)) {
       form.dataset.watched = "1";
       form.addEventListener("input", () => {
-        const draft = {};
+        // A page that says no shows what its person typed: what was there before stays.
+        const draft = {}, before = $("[data-error-summary]") ? stored(form) : null;
         for (const el of fields(form)) {
-          if (!["radio", "checkbox"].includes(el.type) || el.checked) draft[el.name] = el.value;
-          if (el.tagName === "TEXTAREA") draft[`${el.name} was`] = el.defaultValue;
+          if (!isChoice(el) || el.checked) draft[el.name] = el.value;
+          if (!isChoice(el)) draft[`${el.name} was`] = before?.[`${el.name} was`] ?? given(el);
         }
         sessionStorage.setItem(draftOf(form), JSON.stringify(draft));
       });
