@@ -4,6 +4,7 @@ from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.models import Group
 
@@ -12,7 +13,8 @@ from portal.admin import evidence, gates, health, people, policies, tenants
 __all__ = ["evidence", "gates", "health", "people", "policies", "tenants"]
 
 # What packages register knows nothing of tenants or of the ledger, and deletes.
-# Groups and logins are ours: role groups and people, each through its service.
+# Groups and logins are ours: role groups and people, each through its service. A
+# list of sessions is searched by their keys, bit by bit, and a key is a sign-in.
 for model in (
     Group,
     EmailAddress,
@@ -20,6 +22,7 @@ for model in (
     SocialAccount,
     SocialApp,
     SocialToken,
+    UserSession,
 ):
     if admin.site.is_registered(model):
         admin.site.unregister(model)

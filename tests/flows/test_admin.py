@@ -1,6 +1,7 @@
 """The admin: one tenant's operators, every change in the ledger, evidence untouched."""
 
 import pytest
+from django.contrib import admin as django_admin
 from django.urls import reverse
 
 from breakglass.models import (
@@ -135,6 +136,8 @@ def test_packages_models_are_not_offered(admin):
     page = text(admin.get("/admin/"))
     for word in ("auth/group", "account/", "socialaccount/", "mfa/"):
         assert f"/admin/{word}" not in page
+    registered = {model._meta.app_label for model in django_admin.site._registry}
+    assert registered == {"breakglass"}, "a package's list knows nothing of tenants"
 
 
 def test_a_gate_is_registered_and_changed_through_its_service(admin, acme):
