@@ -86,6 +86,14 @@ CLIPPED = """() => [...document.querySelectorAll('body *')].filter((el) => {
   return el.scrollWidth > el.clientWidth + 1 && el.textContent.trim();
 }).map((el) => el.outerHTML.slice(0, 160))"""
 
+# A column that a longer neighbour has squeezed to a letter a line.
+SQUEEZED = """() => [...document.querySelectorAll('main *')].filter((el) => {
+  if (!el.offsetParent || el.closest('svg, .visually-hidden')) return false;
+  const isLong = (node) => node.nodeType === 3 && node.data.trim().length > 9;
+  const words = [...el.childNodes].some(isLong);
+  return words && el.clientWidth > 0 && el.clientWidth < 40 && el.clientHeight > 120;
+}).map((el) => el.outerHTML.slice(0, 160))"""
+
 
 def _is_english(text):
     for pattern in DATA:
@@ -124,3 +132,4 @@ def _flaws(page):
         if wide := page.evaluate(TOO_WIDE):
             yield f"{width}: sideways scroll {wide}"
         yield from (f"{width}: clipped {text}" for text in page.evaluate(CLIPPED))
+        yield from (f"{width}: squeezed {text}" for text in page.evaluate(SQUEEZED))
