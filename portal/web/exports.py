@@ -17,6 +17,7 @@ from breakglass.queries import access
 from breakglass.queries import exports as queries
 from breakglass.services import exports
 from breakglass.states import ExportFormat, ExportState
+from breakglass.texts import translated
 from portal.forms.exports import BYPASS, FILTER, ExportForm
 from portal.http import tenancy
 from portal.http.htmx import PageRequest, go, render_live, render_page, wants_fragment
@@ -93,9 +94,10 @@ def _asked(request: PageRequest, tenant: Tenant, form: ExportForm) -> bool:
             kind=form.kind(),
         )
     except PolicyViolation as error:
-        form.add_error(error.field if error.field in form.fields else None, str(error))
+        field = error.field if error.field in form.fields else None
+        form.add_error(field, translated(error))
     except NotFound as error:
-        form.add_error("bypass_id", str(error))
+        form.add_error("bypass_id", translated(error))
     return form.is_valid()
 
 
