@@ -7,6 +7,7 @@ from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.models import Group
+from django.utils.translation import gettext_lazy as _
 
 from portal.admin import evidence, gates, health, people, policies, tenants
 
@@ -28,9 +29,9 @@ for model in (
         admin.site.unregister(model)
 
 admin.site.disable_action("delete_selected")
-admin.site.site_header = "breakglass admin"
-admin.site.site_title = "breakglass admin"
-admin.site.index_title = "What operators look after"
+admin.site.site_header = _("breakglass admin")
+admin.site.site_title = _("breakglass admin")
+admin.site.index_title = _("What operators look after")
 admin.site.enable_nav_sidebar = True
 # The portal's own login, so that its rate limits and second factors hold here too.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # allauth's documented way

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from breakglass.models import (
     Approval,
@@ -48,7 +49,7 @@ class ApprovalAdmin(ReadOnlyAdmin[Approval]):
     list_select_related = ("request__tenant", "approver", "bundle")
     search_fields = ("request__bypass_id", "approver__email")
 
-    @admin.display(description="signed as")
+    @admin.display(description=_("signed as"))
     def signed_as(self, obj: Approval) -> str:
         """The identity in the certificate."""
         return obj.bundle.identity
@@ -79,7 +80,7 @@ class DeployAdmin(ReadOnlyAdmin[Deploy]):
     list_select_related = ("tenant", "gate", "grant__request")
     search_fields = ("deploy_id", "service", "grant__request__bypass_id")
 
-    @admin.display(description="bypass")
+    @admin.display(description=_("bypass"))
     def bypass(self, obj: Deploy) -> str:
         """The bypass ID that it carries."""
         return obj.grant.request.bypass_id
@@ -96,7 +97,7 @@ class PostMortemAdmin(ReadOnlyAdmin[PostMortem]):
     list_select_related = ("tenant", "assignee", "grant__request")
     search_fields = ("grant__request__bypass_id", "assignee__email")
 
-    @admin.display(description="bypass")
+    @admin.display(description=_("bypass"))
     def bypass(self, obj: PostMortem) -> str:
         """The bypass that it is about."""
         return obj.grant.request.bypass_id
@@ -112,12 +113,12 @@ class AuditEntryAdmin(ReadOnlyAdmin[AuditEntry]):
     search_fields = ("bypass_id", "actor")
     readonly_fields = ("hash", "text")
 
-    @admin.display(description="hash")
+    @admin.display(description=_("hash"))
     def hash(self, obj: AuditEntry) -> str:
         """The start of the entry's hash."""
         return short(obj.entry_hash)
 
-    @admin.display(description="what it says")
+    @admin.display(description=_("what it says"))
     def text(self, obj: AuditEntry) -> SafeString:
         """The stored bytes, with line breaks."""
         try:
@@ -136,12 +137,12 @@ class CheckpointAdmin(ReadOnlyAdmin[Checkpoint]):
     list_select_related = ("tenant", "statement")
     readonly_fields = ("head",)
 
-    @admin.display(description="head hash")
+    @admin.display(description=_("head hash"))
     def head(self, obj: Checkpoint) -> str:
         """The start of the sealed head's hash."""
         return short(obj.head_hash)
 
-    @admin.display(description="signature")
+    @admin.display(description=_("signature"))
     def signature(self, obj: Checkpoint) -> str:
         """How far its signature has come."""
         return obj.statement.get_state_display()
@@ -169,7 +170,7 @@ class BundleAdmin(ReadOnlyAdmin[Bundle]):
     list_select_related = ("intent__tenant",)
     search_fields = ("identity",)
 
-    @admin.display(description="for")
+    @admin.display(description=_("for"))
     def kind(self, obj: Bundle) -> str:
         """What was signed."""
         return obj.intent.get_kind_display()

@@ -6,7 +6,7 @@ minutes old. Every change goes through its service and is in the log.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from django import forms
@@ -14,17 +14,26 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from breakglass.errors import BreakglassError, InvalidInput, NotFound
 from breakglass.models import User
 from breakglass.queries import people
 from breakglass.services import identities
+from breakglass.texts import text, translated
 from portal.admin.scoped import ScopedAdmin, actor
 from portal.forms.identities import UNKNOWN, LinkForm, MergeForm, UnlinkForm
 from portal.http import accounts
 from portal.http.oidc import name_of
 
 _TEMPLATE = "admin/breakglass/user/identity_action.html"
+_TITLES: Final = {
+    "link": gettext_lazy("Link an identity to %(person)s"),
+    "unlink": gettext_lazy("Unlink an identity of %(person)s"),
+    "merge": gettext_lazy("Merge another account into %(person)s"),
+    "passkey": gettext_lazy("Remove a passkey of %(person)s"),
+}
 
 
 class IdentityActions(ScopedAdmin[User]):
@@ -85,7 +94,7 @@ class IdentityActions(ScopedAdmin[User]):
         user = self._user(request, pk)
         rows = {row.pk: row for row in people.identities_of(user=user)}
         if identity_id not in rows:
-            msg = "this identity is not linked to this person"
+            msg = text("this identity is not linked to this person")
             raise NotFound(msg)
 
         def act(form: forms.Form) -> None:
@@ -130,15 +139,17 @@ class IdentityActions(ScopedAdmin[User]):
                 act(form)
             except BreakglassError as error:
                 field = getattr(error, "field", "")
-                form.add_error(field if field in form.fields else None, str(error))
+                form.add_error(
+                    field if field in form.fields else None, translated(error)
+                )
             else:
-                messages.success(request, "Done. It is in the audit log.")
+                messages.success(request, _("Done. It is in the audit log."))
                 home = reverse("admin:breakglass_user_change", args=[user.pk])
                 return HttpResponseRedirect(home)
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": f"{words['what'].capitalize()}: {user}",
+            "title": _TITLES[words["what"]] % {"person": user},
             "person": user,
             "form": form,
             **words,
@@ -148,6 +159,6 @@ class IdentityActions(ScopedAdmin[User]):
     def _user(self, request: HttpRequest, pk: int) -> User:
         user = self.get_queryset(request).filter(pk=pk).first()
         if user is None or not self.has_change_permission(request, user):
-            msg = "there is no such person here, or you may not change them"
+            msg = text("there is no such person here, or you may not change them")
             raise NotFound(msg)
         return user

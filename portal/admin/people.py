@@ -8,12 +8,15 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from breakglass.errors import BreakglassError, NotFound
 from breakglass.models import RoleGroup, RoleMember, User
 from breakglass.services import people, roles
-from portal.admin.identities import IdentityActions
+from breakglass.texts import text
+from portal.admin.passkeys import PasskeyActions
 from portal.admin.scoped import (
     ManagedFilter,
     ScopedAdmin,
@@ -54,15 +57,15 @@ class RoleGroupAdmin(ScopedAdmin[RoleGroup]):
         """Policies name a group by its slug, so that never changes."""
         return ("tenant", "slug") if obj else ()
 
-    @admin.display(description="members")
+    @admin.display(description=gettext_lazy("members"))
     def size(self, obj: RoleGroup) -> int:
         """How many people it has."""
         return len(obj.memberships.all())
 
-    @admin.display(description="may")
+    @admin.display(description=gettext_lazy("may"))
     def may(self, obj: RoleGroup) -> str:
         """Its permissions, in a line."""
-        return ", ".join([*obj.tenant_permissions, *obj.gate_permissions]) or "none"
+        return ", ".join([*obj.tenant_permissions, *obj.gate_permissions]) or _("none")
 
     def get_urls(self) -> list[URLPattern]:
         """Adds the two member actions: plain POSTs."""
@@ -110,7 +113,7 @@ class RoleGroupAdmin(ScopedAdmin[RoleGroup]):
         role = self._role(request, pk)
         user = User.objects.filter(pk=user_pk, memberships__role=role).first()
         if user is None:
-            msg = "this person is not in the group"
+            msg = text("this person is not in the group")
             raise NotFound(msg)
         if request.method == "POST":
             self._do(request, roles.remove_member, role=role, user=user)
@@ -118,7 +121,8 @@ class RoleGroupAdmin(ScopedAdmin[RoleGroup]):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": f"Take {user} out of {role}?",
+            "title": _("Take %(person)s out of %(group)s?")
+            % {"person": user, "group": role},
             "role": role,
             "member": user,
         }
@@ -149,7 +153,7 @@ class RoleGroupAdmin(ScopedAdmin[RoleGroup]):
     def _role(self, request: HttpRequest, pk: int) -> RoleGroup:
         role = self.get_queryset(request).select_related("tenant").filter(pk=pk).first()
         if role is None or not self.has_change_permission(request, role):
-            msg = "there is no such group here"
+            msg = text("there is no such group here")
             raise NotFound(msg)
         return role
 
@@ -159,11 +163,11 @@ class RoleGroupAdmin(ScopedAdmin[RoleGroup]):
         except BreakglassError as error:
             messages.error(request, sentence(error))
         else:
-            messages.success(request, "Done. It is in the audit log.")
+            messages.success(request, _("Done. It is in the audit log."))
 
 
 @admin.register(User)
-class UserAdmin(IdentityActions):
+class UserAdmin(PasskeyActions):
     """
     People of the managed tenants.
 
@@ -237,11 +241,11 @@ class UserAdmin(IdentityActions):
         kept = ("email", "name", "kind", "groups_shown", "is_staff")
         return (*kept, "date_joined", "last_login", "merged_into")
 
-    @admin.display(description="groups")
+    @admin.display(description=gettext_lazy("groups"))
     def groups_shown(self, obj: User) -> str:
         """The groups that the person is in."""
         found = [f"{row.role.tenant}/{row.role.slug}" for row in obj.memberships.all()]
-        return ", ".join(found) or "none"
+        return ", ".join(found) or _("none")
 
     def save_model(
         self, request: HttpRequest, obj: User, form: ModelForm[User], change: bool

@@ -57,6 +57,17 @@ class AddMemberForm(forms.Form):
         return user
 
 
+class RemovePasskeyForm(forms.Form):
+    """The end of somebody else's passkey, which says why."""
+
+    reason = forms.CharField(
+        label=_("Why do you remove it?"),
+        help_text=_("One sentence is enough. It stays in the log."),
+        max_length=300,
+        error_messages={"required": _("Say why you remove it")},
+    )
+
+
 class _RoleField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
     """Groups of several tenants share names, so the tenant stands before."""
 
