@@ -18,7 +18,7 @@ from guardian.models import GroupObjectPermission
 from guardian.shortcuts import get_group_perms, get_objects_for_user
 
 from breakglass.clock import DbNow
-from breakglass.errors import NotFound
+from breakglass.errors import NotFound, NotPermitted
 from breakglass.models import BypassRequest, Gate, GateToken, Grant, Tenant, User
 from breakglass.texts import text
 
@@ -52,6 +52,26 @@ def rights(*, user: User, on: Tenant | Gate) -> frozenset[str]:
     if not (user.is_active and tenant.is_active):
         return frozenset()
     return frozenset(str(code) for code in get_group_perms(user, on))
+
+
+def require_log(*, user: User, tenant: Tenant) -> None:
+    """Raises NotPermitted for who may not read the tenant's audit log."""
+    if not may(user=user, permission="view_audit_log", on=tenant):
+        msg = text(
+            "the audit log of %(tenant)s is for its auditors: ask for that role",
+            tenant=tenant.slug,
+        )
+        raise NotPermitted(msg)
+
+
+def require_evidence(*, user: User, tenant: Tenant) -> None:
+    """Raises NotPermitted for who may not take evidence out of the tenant."""
+    if not may(user=user, permission="export_evidence", on=tenant):
+        msg = text(
+            "evidence of %(tenant)s is for its auditors to take: ask for that role",
+            tenant=tenant.slug,
+        )
+        raise NotPermitted(msg)
 
 
 def tenants_of(*, user: User) -> list[Tenant]:

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from breakglass.errors import NotFound
 from breakglass.models import GateSetup, Tenant
+from breakglass.texts import text
 
 
 def unfinished(*, tenant: Tenant) -> list[GateSetup]:
@@ -20,6 +21,6 @@ def setup_for(*, tenant: Tenant, public_id: UUID) -> GateSetup:
     found = rows.select_related("tenant", "owner", "gate__tenant", "gate__owner")
     setup = found.first()
     if setup is None:
-        msg = f"there is no such set-up in {tenant.slug}"
+        msg = text("there is no such set-up in %(tenant)s", tenant=tenant.slug)
         raise NotFound(msg)
     return setup

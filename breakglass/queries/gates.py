@@ -20,6 +20,7 @@ from breakglass.queries import access, grants, policies
 from breakglass.rules import tiers
 from breakglass.rules.scopes import Scope
 from breakglass.states import RequestState
+from breakglass.texts import text
 
 QUIET_AFTER: Final = timedelta(minutes=15)
 LOST_AFTER: Final = timedelta(days=1)
@@ -135,7 +136,7 @@ def live_token(*, gate: Gate, token_id: int, now: datetime) -> GateToken:
     for row in tokens_of(gate=gate, now=now):
         if row.token.pk == token_id and row.state in {"live", "ending"}:
             return row.token
-    msg = "this gate has no such token in use"
+    msg = text("this gate has no such token in use")
     raise NotFound(msg)
 
 

@@ -16,7 +16,7 @@ from breakglass.actors import Actor
 from breakglass.audit import events, export, export_plain, export_scope, ledger
 from breakglass.audit.chain import Fact
 from breakglass.audit.narrowing import Filters
-from breakglass.errors import BreakglassError, InvalidInput, NotPermitted
+from breakglass.errors import BreakglassError, InvalidInput
 from breakglass.models import AuditEntry, Checkpoint, Export, Tenant, User
 from breakglass.queries import access
 from breakglass.rules.identifiers import check_text
@@ -68,12 +68,7 @@ def ask(
     that the tenant does not have, InvalidInput without a reason, or for a filter that
     nothing meets.
     """
-    if not access.may(user=person, permission="export_evidence", on=tenant):
-        msg = text(
-            "evidence of %(tenant)s is for its auditors to take: ask for that role",
-            tenant=tenant.slug,
-        )
-        raise NotPermitted(msg)
+    access.require_evidence(user=person, tenant=tenant)
     return order(
         tenant=tenant,
         scope=scope,

@@ -15,6 +15,7 @@ from breakglass.queries import gates as queries
 from breakglass.rules.identifiers import check_identifier
 from breakglass.services import gate_tokens, gates
 from breakglass.states import GateKind
+from breakglass.texts import text
 
 
 @transaction.atomic
@@ -59,14 +60,20 @@ def name(
         else check_identifier(slug, field="slug", slash=False)
     )
     if slug in gates.RESERVED:
-        msg = f"{slug} is an address of the portal: choose another name"
+        msg = text(
+            "%(gate)s is an address of the portal: choose another name", gate=slug
+        )
         raise InvalidInput(msg, field="slug")
     taken = Gate.objects.filter(tenant=setup.tenant, slug=slug)
     if setup.gate is None and taken.exists():
-        msg = f"{setup.tenant.slug} has a gate named {slug[:40]} already"
+        msg = text(
+            "%(tenant)s has a gate named %(gate)s already",
+            tenant=setup.tenant.slug,
+            gate=slug[:40],
+        )
         raise Conflict(msg)
     if owner is not None and owner.tenant_id != setup.tenant_id:
-        msg = "the owner is a group of another tenant"
+        msg = text("the owner is a group of another tenant")
         raise InvalidInput(msg, field="owner")
     setup.slug, setup.owner = slug, owner
     setup.service = check_identifier(service, field="service") if service else ""
@@ -87,7 +94,7 @@ def connect(*, setup: GateSetup, actor: Actor) -> tuple[GateSetup, str]:
     """
     setup = _lock(setup)
     if not setup.slug:
-        msg = "the gate has no name yet"
+        msg = text("the gate has no name yet")
         raise Conflict(msg)
     now = clock.db_now()
     if setup.gate is None:
@@ -167,14 +174,14 @@ def _lock(setup: GateSetup) -> GateSetup:
         .first()
     )
     if found is None or found.finished_at is not None:
-        msg = "this set-up is finished, or was dropped"
+        msg = text("this set-up is finished, or was dropped")
         raise Conflict(msg)
     return found
 
 
 def _made(setup: GateSetup) -> Gate:
     if setup.gate is None:
-        msg = "the gate has no token yet: connect it first"
+        msg = text("the gate has no token yet: connect it first")
         raise Conflict(msg)
     return setup.gate
 
@@ -207,6 +214,6 @@ def _describe(*, setup: GateSetup, gate: Gate, actor: Actor) -> None:
 
 def _kind(kind: str) -> str:
     if kind not in GateKind.values:
-        msg = "there is no such kind of gate"
+        msg = text("there is no such kind of gate")
         raise InvalidInput(msg, field="kind")
     return kind

@@ -12,6 +12,7 @@ from breakglass.actors import Actor
 from breakglass.audit import chain, events, ledger
 from breakglass.errors import Conflict, NotFound
 from breakglass.models import Gate, GateToken
+from breakglass.texts import text
 
 TOKEN_PREFIX: Final = "bg_live_"  # noqa: S105 - what secret scanners look for
 PREFIX_SHOWN: Final = len(TOKEN_PREFIX) + 4
@@ -35,7 +36,10 @@ def rotate(*, gate: Gate, token_id: int, actor: Actor) -> tuple[str, GateToken]:
     """
     old = _lock(gate=gate, token_id=token_id)
     if old.expires_at is not None:
-        msg = f"the token {old} was rotated already, and ends by itself"
+        msg = text(
+            "the token %(token)s was rotated already, and ends by itself",
+            token=str(old),
+        )
         raise Conflict(msg)
     token, new = _make(gate=gate, actor=actor)
     old.expires_at = clock.db_now() + OVERLAP
@@ -71,7 +75,7 @@ def revoke_all(*, gate: Gate, actor: Actor, now: datetime) -> int:
 
 def _make(*, gate: Gate, actor: Actor) -> tuple[str, GateToken]:
     if gate.is_retired:
-        msg = f"{gate.slug} is retired: it gets no tokens"
+        msg = text("%(gate)s is retired: it gets no tokens", gate=gate.slug)
         raise Conflict(msg)
     token = TOKEN_PREFIX + secrets.token_urlsafe(32)
     row = GateToken.objects.create(
@@ -97,10 +101,10 @@ def _lock(*, gate: Gate, token_id: int) -> GateToken:
         .first()
     )
     if token is None:
-        msg = "this gate has no such token"
+        msg = text("this gate has no such token")
         raise NotFound(msg)
     if token.revoked_at is not None:
-        msg = "this token is revoked already"
+        msg = text("this token is revoked already")
         raise Conflict(msg)
     return token
 

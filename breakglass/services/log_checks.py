@@ -12,11 +12,12 @@ from django.db import connection, transaction
 
 from breakglass import clock
 from breakglass.audit.walk import Report
-from breakglass.errors import Conflict, InvalidInput, NotPermitted, SigningFailed
+from breakglass.errors import Conflict, InvalidInput, SigningFailed
 from breakglass.models import LogStanding, Tenant, User
 from breakglass.queries import access, audit, standing
 from breakglass.services import log_standings, publishing
 from breakglass.services.verification import verify_tenant
+from breakglass.texts import plural
 
 logger = logging.getLogger(__name__)
 
@@ -60,9 +61,7 @@ def ask(*, tenant: Tenant, person: User) -> None:
     Open to whoever reads the log. Raises NotPermitted, and Conflict within a minute
     of the last full check: each one reads everything.
     """
-    if not access.may(user=person, permission="view_audit_log", on=tenant):
-        msg = f"the audit log of {tenant.slug} is for its auditors: ask for that role"
-        raise NotPermitted(msg)
+    access.require_log(user=person, tenant=tenant)
     with transaction.atomic():
         known = log_standings.lock(tenant=tenant)
         now = clock.db_now()
@@ -71,9 +70,11 @@ def ask(*, tenant: Tenant, person: User) -> None:
         checked_at = known.full_verified_at
         if checked_at is not None and now - checked_at < ASK_AGAIN_AFTER:
             seconds = int((now - checked_at).total_seconds())
-            msg = (
-                f"the whole log was checked {seconds} seconds ago: "
-                "ask again in a minute"
+            msg = plural(
+                "the whole log was checked %(count)s second ago: ask again in a minute",
+                "the whole log was checked %(count)s seconds ago: ask again in a "
+                "minute",
+                count=seconds,
             )
             raise Conflict(msg)
         known.asked_at, known.asked_by = now, person

@@ -12,6 +12,7 @@ from breakglass.errors import InvalidInput, NotPermitted
 from breakglass.models import User
 from breakglass.models.people import Theme
 from breakglass.queries import access
+from breakglass.texts import text
 
 _MINUTE: Final = 60
 
@@ -47,11 +48,11 @@ def choose(*, user: User, chosen: Preferences) -> None:
     of.
     """
     if chosen.time_zone and chosen.time_zone not in available_timezones():
-        raise InvalidInput("there is no such time zone")
+        raise InvalidInput(text("there is no such time zone"))
     if chosen.language and chosen.language not in dict(settings.LANGUAGES):
-        raise InvalidInput("there is no such language here")
+        raise InvalidInput(text("there is no such language here"))
     if chosen.theme not in ("", *Theme.values):
-        raise InvalidInput("there is no such theme")
+        raise InvalidInput(text("there is no such theme"))
     User.objects.filter(pk=user.pk).update(
         time_zone=chosen.time_zone,
         is_24_hour=chosen.is_24_hour,
@@ -64,7 +65,7 @@ def choose(*, user: User, chosen: Preferences) -> None:
 def choose_theme(*, user: User, theme: str) -> None:
     """Stores the theme alone; InvalidInput for one there is none of."""
     if theme not in ("", *Theme.values):
-        raise InvalidInput("there is no such theme")
+        raise InvalidInput(text("there is no such theme"))
     User.objects.filter(pk=user.pk).update(theme=theme)
 
 
@@ -83,7 +84,8 @@ def send_test(*, user: User) -> None:
     """
     tenants = access.tenants_of(user=user)
     if not tenants:
-        raise NotPermitted("messages come from your teams, and you are in none yet")
+        msg = text("messages come from your teams, and you are in none yet")
+        raise NotPermitted(msg)
     now = clock.db_now()
     outbox.promise(
         tenant=tenants[0],

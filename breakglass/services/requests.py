@@ -25,7 +25,7 @@ from breakglass.rules.scopes import Scope
 from breakglass.services import freezing
 from breakglass.services.freezing import RequestWish
 from breakglass.states import REQUEST_MOVES, RequestState, require_move
-from breakglass.texts import text
+from breakglass.texts import joined, text
 
 JUSTIFICATION_MINIMUM: Final = 10
 JUSTIFICATION_MAXIMUM: Final = 2000
@@ -190,7 +190,7 @@ def _require_may_ask(*, tenant: Tenant, requester: User, gate: Gate) -> None:
         open_limit=settings.OPEN_REQUEST_LIMIT,
     )
     if not answer.allowed:
-        raise NotPermitted(" ".join(answer.reasons))
+        raise NotPermitted(joined(answer.reasons, between=" "))
 
 
 def _tier_of(

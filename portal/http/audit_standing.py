@@ -4,12 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.utils.translation import gettext as _
-
 from breakglass import clock
 from breakglass.audit import narrowing
 from breakglass.audit.narrowing import Reach
-from breakglass.errors import NotPermitted
 from breakglass.models import AuditEntry, Checkpoint, LogStanding, Tenant
 from breakglass.queries import access, standing
 from breakglass.queries import audit as log
@@ -71,9 +68,7 @@ class Standing:
 def readable(request: PageRequest, slug: str) -> Tenant:
     """Returns the tenant whose log this person may read; NotFound, NotPermitted."""
     tenant = tenancy.of_request(request, slug)
-    if not access.may(user=request.user, permission="view_audit_log", on=tenant):
-        msg = _("the audit log of %(tenant)s is for its auditors: ask for that role")
-        raise NotPermitted(msg % {"tenant": tenant.slug})
+    access.require_log(user=request.user, tenant=tenant)
     return tenant
 
 

@@ -11,13 +11,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from breakglass import clock
-from breakglass.errors import NotFound, NotPermitted, PolicyViolation
+from breakglass.errors import NotFound, PolicyViolation
 from breakglass.models import Export, Tenant
 from breakglass.queries import access
 from breakglass.queries import exports as queries
 from breakglass.services import exports
 from breakglass.states import ExportFormat, ExportState
-from breakglass.texts import translated
+from breakglass.texts import text, translated
 from portal.forms.exports import BYPASS, FILTER, ExportForm
 from portal.http import tenancy
 from portal.http.htmx import PageRequest, go, render_live, render_page, wants_fragment
@@ -65,7 +65,7 @@ def download(request: PageRequest, tenant_slug: str, export_id: UUID) -> FileRes
     made = queries.one(tenant=tenant, public_id=export_id)
     path = exports.path_of(made)
     if path is None:
-        msg = _("this export is not there to download: ask for it again")
+        msg = text("this export is not there to download: ask for it again")
         raise NotFound(msg)
     response = FileResponse(path.open("rb"), as_attachment=True, filename=_name(made))
     response.headers["Content-Type"] = _TYPES[ExportFormat(made.format)]
@@ -75,11 +75,7 @@ def download(request: PageRequest, tenant_slug: str, export_id: UUID) -> FileRes
 
 def _exporting(request: PageRequest, slug: str) -> Tenant:
     tenant = tenancy.of_request(request, slug)
-    if not access.may(user=request.user, permission="export_evidence", on=tenant):
-        msg = _(
-            "evidence of %(tenant)s is for its auditors to take: ask for that role"
-        ) % {"tenant": tenant.slug}
-        raise NotPermitted(msg)
+    access.require_evidence(user=request.user, tenant=tenant)
     return tenant
 
 

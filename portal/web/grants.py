@@ -13,6 +13,7 @@ from breakglass.rules import postmortem
 from breakglass.services import grants
 from breakglass.services import requests as services
 from breakglass.states import DeployState
+from breakglass.texts import text
 from portal.forms.approvals import CloseForm
 from portal.http import tenancy
 from portal.http.errors import sentence
@@ -62,12 +63,13 @@ def _ask(
     now = clock.db_now()
     detail = queries.detail(bypass=bypass, viewer=request.user, now=now)
     if not detail.in_force:
-        msg = _("%(bypass_id)s is not open, so there is nothing to close.") % {
-            "bypass_id": bypass.bypass_id
-        }
+        msg = text(
+            "%(bypass_id)s is not open, so there is nothing to close.",
+            bypass_id=bypass.bypass_id,
+        )
         raise Conflict(msg)
     if not detail.may_close:
-        msg = _(
+        msg = text(
             "Only the person who asked, its approvers and people with the right to "
             "close bypasses may end this one early."
         )
