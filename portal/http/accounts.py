@@ -12,6 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from breakglass import clock
 from breakglass.models import User
+from portal.http import session_rows
 
 # When the person of this session last proved who they are, by the database's clock.
 AUTHENTICATED_AT: Final = "breakglass_authenticated_at"
@@ -30,12 +31,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # untyped pac
 
     def login(self, request: HttpRequest, user: User) -> None:
         """
-        Logs in, and records when.
+        Logs in, lists the session, and records when.
 
         Not after single sign-on: the provider may have let an old session of its own
         through, so it says nothing about who sits there now.
         """
+        before = request.session.session_key
         super().login(request, user)
+        session_rows.add(request, instead_of=before)
         methods = [row["method"] for row in get_authentication_records(request, user)]
         if SINGLE_SIGN_ON not in methods:
             record_authentication(request)

@@ -14,6 +14,8 @@ from django.contrib.auth import SESSION_KEY, logout
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from portal.http import session_rows
+
 ENDS_AT: Final = "breakglass_session_ends_at"
 
 
@@ -33,7 +35,7 @@ def renew(request: HttpRequest) -> datetime:
 
 
 class SessionEndMiddleware:
-    """Signs out whose session is over; notes the end of one that has just begun."""
+    """Signs out whose session is over; notes one that has just begun, and its end."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -45,6 +47,8 @@ class SessionEndMiddleware:
             logout(request)
         response = self.get_response(request)
         session = request.session
-        if session.accessed and SESSION_KEY in session and ENDS_AT not in session:
+        has_begun = session.accessed and SESSION_KEY in session
+        if has_begun and ENDS_AT not in session and request.user.is_authenticated:
+            session_rows.add(request)
             renew(request)
         return response

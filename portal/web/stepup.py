@@ -24,7 +24,7 @@ from breakglass.services import passkeys as services
 from breakglass.texts import text
 from portal.forms.approvals import ReauthenticateForm
 from portal.forms.passkeys import AnswerForm
-from portal.http import accounts, passkeys, stepup
+from portal.http import accounts, passkeys, session_rows, stepup
 from portal.http.errors import sentence
 from portal.http.htmx import PageRequest, render_page
 from portal.http.oidc import flow, leaving, provider_or_404, providers_of, returning
@@ -151,8 +151,7 @@ def _proved(request: PageRequest, form: ReauthenticateForm) -> bool:
 
 
 def _record(request: PageRequest) -> None:
-    # A new session id with the new standing, so that a stolen old one has nothing.
-    request.session.cycle_key()
+    session_rows.renumber(request)
     accounts.record_authentication(request)
     record_authentication(
         request, request.user, method="password", reauthenticated=True

@@ -17,7 +17,7 @@ from breakglass.queries import people
 from breakglass.rules.evidence import AssertedPasskey, Proof
 from breakglass.services import approvals, identities
 from breakglass.texts import text
-from portal.http import accounts, stepup
+from portal.http import accounts, session_rows, stepup
 from portal.http.htmx import PageRequest
 from portal.http.oidc import flow
 from portal.http.oidc.flow import Pending, Purpose
@@ -124,7 +124,6 @@ def _proof(sign_in: SignIn, passkey: AssertedPasskey | None = None) -> Proof:
 
 
 def _strengthen(request: PageRequest) -> None:
-    """A new session id with the new standing, so that a stolen old one has nothing."""
-    request.session.cycle_key()
+    session_rows.renumber(request)
     accounts.record_confirmation(request)
     record_authentication(request, request.user, method="oidc", reauthenticated=True)

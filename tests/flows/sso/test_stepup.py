@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from allauth.usersessions.models import UserSession
 
 from breakglass import clock
 from breakglass.errors import NotPermitted
@@ -291,6 +292,8 @@ def test_without_a_decision_it_confirms_the_person_and_signs_nothing_later(
     back = come_back(peer, at_the_provider(address_in(answer)))
     assert back.headers["Location"] == "/profile/identities"
     assert accounts.CONFIRMED_AT in peer.session
+    (row,) = UserSession.objects.filter(user=people.peer)
+    assert row.session_key == peer.session.session_key, "it can be ended from elsewhere"
 
     assert decide(peer, pending_request).startswith(STEPUP), "bound to nothing"
     assert not Authentication.objects.exists()
