@@ -8,9 +8,12 @@ from breakglass.texts import text
 
 
 def unfinished(*, tenant: Tenant) -> list[GateSetup]:
-    """Returns what can be continued, newest first; a retired gate's cannot."""
+    """Returns what can be continued, newest first: no gate that is on, or retired."""
     rows = GateSetup.objects.filter(
-        tenant=tenant, finished_at__isnull=True, gate__retired_at__isnull=True
+        tenant=tenant,
+        finished_at__isnull=True,
+        gate__retired_at__isnull=True,
+        gate__turned_on_at__isnull=True,
     )
     return list(rows.select_related("author", "gate").order_by("-created_at", "-pk"))
 

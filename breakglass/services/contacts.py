@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 
 EVERY: Final = timedelta(seconds=5)
 KEPT: Final = 10
+AT_ONCE: Final = 4
+"""How many calls that differ are written within EVERY: a gate may vary each one."""
+
 DRY_RUN: Final = "dry_run"
 _REMEMBERED: Final = 10_000
 
@@ -36,6 +39,7 @@ class Call:
 
 
 _lately: dict[tuple[int, Call], float] = {}
+_bursts: dict[tuple[int, str, bool], tuple[float, int]] = {}
 
 
 def note(*, gate: Gate, call: Call) -> bool:
@@ -47,6 +51,8 @@ def note(*, gate: Gate, call: Call) -> bool:
     """
     key, now = (gate.pk, call), time.monotonic()
     if now - _lately.get(key, -EVERY.total_seconds()) < EVERY.total_seconds():
+        return False
+    if _is_flood(gate=gate, call=call, now=now):
         return False
     if len(_lately) >= _REMEMBERED:
         _lately.clear()
@@ -64,6 +70,21 @@ def note(*, gate: Gate, call: Call) -> bool:
 def forget() -> None:
     """Forgets what this process noted lately; for tests."""
     _lately.clear()
+    _bursts.clear()
+
+
+def _is_flood(*, gate: Gate, call: Call, now: float) -> bool:
+    """Counts what is about to be written; refusals never crowd out the rest."""
+    key = (gate.pk, call.call, call.is_accepted)
+    since, count = _bursts.get(key, (now, 0))
+    if now - since >= EVERY.total_seconds():
+        since, count = now, 0
+    if count >= AT_ONCE:
+        return True
+    if len(_bursts) >= _REMEMBERED:
+        _bursts.clear()
+    _bursts[key] = (since, count + 1)
+    return False
 
 
 @transaction.atomic

@@ -11,6 +11,7 @@ from breakglass import clock
 from breakglass.actors import Actor
 from breakglass.errors import Conflict, InvalidInput
 from breakglass.models import Gate, GateSetup, RoleGroup, Tenant, User
+from breakglass.queries import access
 from breakglass.queries import gates as queries
 from breakglass.rules.identifiers import check_identifier
 from breakglass.services import gate_tokens, gates
@@ -167,15 +168,24 @@ def tested(*, setup: GateSetup) -> bool:
 
 
 def _lock(setup: GateSetup) -> GateSetup:
+    """Locks the set-up, then its gate, which may have been turned on elsewhere."""
     found = (
         GateSetup.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("tenant", "owner", "gate__tenant", "gate__owner")
+        .select_related("tenant", "owner", "gate")
         .filter(pk=setup.pk)
         .first()
     )
     if found is None or found.finished_at is not None:
         msg = text("this set-up is finished, or was dropped")
         raise Conflict(msg)
+    if found.gate is not None:
+        found.gate = access.lock_gate(pk=found.gate.pk)
+        if not found.gate.in_setup:
+            msg = text(
+                "%(gate)s was turned on, or retired: its set-up is over",
+                gate=found.gate.slug,
+            )
+            raise Conflict(msg)
     return found
 
 

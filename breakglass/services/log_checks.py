@@ -1,7 +1,7 @@
 """Verify the logs in the background: what is new all the time, everything nightly."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -30,6 +30,9 @@ AGAIN_AFTER: Final = timedelta(hours=1)
 ASK_AGAIN_AFTER: Final = timedelta(minutes=1)
 """How often people may have a whole log checked."""
 
+FAILED: Final = "something unforeseen went wrong, which is in the portal's own log"
+"""What those who asked are told of a check that broke off."""
+
 _ASKED: Final = ("asked_at", "asked_by", "check_done", "check_total", "check_error")
 _LOCK: Final = 0x6C6F67  # "log", the first half of the advisory lock's name
 
@@ -41,7 +44,7 @@ def check_new() -> int:
     A log with a finding is left to the full check, which alone can end it: everything
     behind a break would be told again.
     """
-    return sum(_check_new(tenant) for tenant in Tenant.objects.order_by("pk"))
+    return _each(Tenant.objects.order_by("pk"), check=_check_new)
 
 
 def check_whole() -> int:
@@ -51,7 +54,7 @@ def check_whole() -> int:
     Whoever comes while another does it walks on to the next log: a log of millions of
     entries takes longer than a broker waits before it hands the task out again.
     """
-    return sum(_check_whole(tenant) for tenant in Tenant.objects.order_by("pk"))
+    return _each(Tenant.objects.order_by("pk"), check=_check_whole)
 
 
 def ask(*, tenant: Tenant, person: User) -> None:
@@ -86,7 +89,7 @@ def ask(*, tenant: Tenant, person: User) -> None:
 def check_asked() -> int:
     """Verifies the logs that somebody wants checked now; counts the findings."""
     asked = Tenant.objects.filter(log_standing__asked_at__isnull=False)
-    return sum(_check_whole(tenant) for tenant in asked.order_by("pk"))
+    return _each(asked.order_by("pk"), check=_check_whole)
 
 
 def remember(*, tenant: Tenant, report: Report) -> bool:
@@ -102,6 +105,24 @@ def remember(*, tenant: Tenant, report: Report) -> bool:
     bad = {finding.seq for finding in report.findings if finding.seq}
     log_standings.note_bad(tenant=tenant, entries=bad, full=full)
     return log_standings.note_finding(tenant=tenant, seq=worst.seq, message=str(worst))
+
+
+def _each(tenants: Iterable[Tenant], *, check: Callable[[Tenant], bool]) -> int:
+    """
+    Counts the findings; a check that fails does not keep the other logs waiting.
+
+    Once they are done it is raised, so that the sweep counts as failed.
+    """
+    found, failed = 0, None
+    for tenant in tenants:
+        try:
+            found += check(tenant)
+        except Exception as error:
+            logger.exception("log_check.failed", extra={"tenant": tenant.slug})
+            failed = failed or error
+    if failed is not None:
+        raise failed
+    return found
 
 
 def _check_new(tenant: Tenant) -> bool:
@@ -133,8 +154,11 @@ def _check_whole(tenant: Tenant) -> bool:
             return False
         known = standing.of(tenant=tenant)
         asked_at = known.asked_at if known else None
-        is_news, error = _checked_whole(tenant)
-        log_standings.note_answered(tenant=tenant, asked_at=asked_at, error=error)
+        error = FAILED
+        try:
+            is_news, error = _checked_whole(tenant)
+        finally:
+            log_standings.note_answered(tenant=tenant, asked_at=asked_at, error=error)
         return is_news
 
 

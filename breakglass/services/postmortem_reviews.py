@@ -83,7 +83,8 @@ def end(
     Ends the review; DONE publishes the write-up in the same transaction.
 
     `revision` is what the reviewer read: Conflict when it was saved since. Asking for
-    changes needs a comment. Reviewers answer; whoever may write it takes it back.
+    changes needs a comment. Reviewers answer, and find done only what they neither
+    own nor wrote; whoever may write it takes it back.
     """
     postmortem = _in_review(tenant, bypass_id, person, outcome)
     review = history.open_review(postmortem=postmortem)
@@ -93,6 +94,9 @@ def end(
     is_reviewer = person.is_active and person in review.reviewers.all()
     if outcome != ReviewOutcome.TAKEN_BACK and not is_reviewer:
         msg = text("only its reviewers can say that")
+        raise NotPermitted(msg)
+    if outcome == ReviewOutcome.DONE and _is_own(postmortem, person):
+        msg = text("whoever owns this or wrote some of it cannot find it done")
         raise NotPermitted(msg)
     if outcome == ReviewOutcome.DONE and revision != postmortem.revision:
         msg = text("this was saved again while you were reading: look at it once more")
@@ -140,6 +144,12 @@ def take_back(*, tenant: Tenant, bypass_id: str, person: User) -> PostMortem:
         comment="",
         revision=0,
     )
+
+
+def _is_own(postmortem: PostMortem, person: User) -> bool:
+    """A reviewer may have become its writer since: who manages the tenant can."""
+    writers = history.writers_of(postmortem=postmortem)
+    return person.pk == postmortem.assignee_id or person.pk in writers
 
 
 def _in_review(

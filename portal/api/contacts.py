@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 from breakglass.models import GateToken
 from breakglass.services import contacts
+from portal.api.schemas import FIELDS
 
 _TOKEN: Final = "breakglass.token"  # noqa: S105 - a key, not a secret
 _TOLD: Final = "breakglass.told"
@@ -48,8 +49,10 @@ def note(request: HttpRequest, response: HttpResponse, *, endpoint: str) -> None
 
 
 def _code(response: HttpResponse) -> str:
+    """Names the field only where it is one of ours: callers may send any other."""
     said = json.loads(response.content)["error"]
-    return f"{said['code']} {said.get('field') or ''}".strip()[:_ADDRESS_MAX]
+    field = said.get("field") or ""
+    return f"{said['code']} {field if field in FIELDS else ''}".strip()[:_ADDRESS_MAX]
 
 
 def _why(token: GateToken) -> str:

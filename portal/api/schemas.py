@@ -200,6 +200,12 @@ class Heartbeat(Asked):
     )
 
 
+FIELDS: Final = frozenset().union(
+    *(body.model_fields for body in (DecisionQuestion, DeployReport, Heartbeat))
+)
+"""Every name that the bodies of gates know."""
+
+
 class HeartbeatAnswer(Wire):
     """What the portal now knows about the gate."""
 

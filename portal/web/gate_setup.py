@@ -60,7 +60,7 @@ def step(
     if step not in _PAGES:
         msg = text("the set-up has no such step")
         raise NotFound(msg)
-    if setup.finished_at is not None and setup.gate is not None:
+    if setup.gate is not None and (setup.finished_at or not setup.gate.in_setup):
         return go(request, "gate", tenant.slug, setup.gate.slug)
     if request.method == "POST" and request.POST.get("act") == "discard":
         services.discard(setup=setup, actor=request.user.as_actor())

@@ -84,6 +84,22 @@ def test_what_was_refused_is_noted_and_is_no_contact(gate, gate_token, database_
     assert not GateContact.objects.filter(gate=database_gate).exists()
 
 
+def test_a_callers_own_words_are_not_kept(gate, gate_token):
+    ask(gate_token, **{"x" * 40: "1"})
+    assert last(gate).outcome == "invalid_input"
+
+
+def test_refused_calls_that_all_differ_are_not_all_written(gate, gate_token):
+    for number in range(contacts.AT_ONCE + 3):
+        contacts.note(
+            gate=gate, call=contacts.Call("decision", f"{number}", False, "", "")
+        )
+    assert GateContact.objects.count() == contacts.AT_ONCE
+
+    ask(gate_token)
+    assert last(gate).is_accepted, "what is accepted is noted all the same"
+
+
 def test_an_unknown_token_leaves_no_trace(gate):
     ask("bg_live_" + "x" * 43)
     assert not GateContact.objects.exists()

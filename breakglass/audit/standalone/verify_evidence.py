@@ -648,6 +648,8 @@ class Bypass:
     counter: str = ""
     close_reason: str = ""
     postmortem: str = ""
+    assignee: str = ""
+    writers: set[str] = field(default_factory=set)
     due_at: str = ""
     revision: int = 0
     deploys: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -1384,6 +1386,7 @@ class Replay:
         over = bypass.grant_state != "active" or grant["expires_at"] <= entry.at
         self.need(entry, over, "opens a post-mortem before the grant is over")
         bypass.postmortem, bypass.due_at = "open", entry.facts["due_at"]
+        bypass.assignee = entry.facts["assignee"]
 
     def on_postmortem__saved(self, entry: Entry) -> None:
         bypass = self.bypass_of(entry)
@@ -1393,6 +1396,7 @@ class Replay:
         )
         self.need(entry, good, "saves a post-mortem out of turn")
         bypass.revision = entry.facts["revision"]
+        bypass.writers.add(entry.body["actor"]["name"])
 
     def on_postmortem__published(self, entry: Entry) -> None:
         bypass = self.bypass_of(entry)
@@ -1408,6 +1412,7 @@ class Replay:
 
     def on_postmortem__handed_over(self, entry: Entry) -> None:
         self.while_it_is(entry, "open")
+        self.bypass_of(entry).assignee = entry.facts["assignee"]
 
     def on_postmortem__review_asked(self, entry: Entry) -> None:
         self.while_it_is(entry, "open")
@@ -1416,6 +1421,10 @@ class Replay:
 
     def on_postmortem__review_ended(self, entry: Entry) -> None:
         self.while_it_is(entry, "open")
+        bypass = self.bypass_of(entry)
+        own = entry.body["actor"]["name"] in {bypass.assignee, *bypass.writers}
+        good = entry.facts["outcome"] != "done" or not own
+        self.need(entry, good, "has a post-mortem found done by whoever wrote it")
 
     def on_postmortem__gate_judged(self, entry: Entry) -> None:
         self.while_it_is(entry, "open")

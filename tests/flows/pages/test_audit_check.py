@@ -141,6 +141,28 @@ def test_a_check_that_cannot_be_done_says_so_and_ends(
     assert "could not be done: the trust config is gone" in text(auditor.get(LOG))
 
 
+def test_a_check_that_breaks_off_ends_and_holds_up_no_other_log(
+    acme, people, charlie, monkeypatch
+):
+    verify, globex = log_checks.verify_tenant, factories.tenant_of(charlie)
+
+    def _breaks(*, tenant, **words):
+        if tenant == acme:
+            raise RuntimeError("odd")
+        return verify(tenant=tenant, **words)
+
+    monkeypatch.setattr(log_checks, "verify_tenant", _breaks)
+    log_checks.ask(tenant=acme, person=people.auditor)
+    factories.join(globex, charlie, "auditors")
+    log_checks.ask(tenant=globex, person=charlie)
+    with pytest.raises(RuntimeError):
+        log_checks.check_asked()
+
+    assert (row(acme).asked_at, row(globex).asked_at) == (None, None)
+    assert row(acme).check_error == log_checks.FAILED
+    assert row(globex).full_verified_at is not None
+
+
 def test_who_may_not_read_the_log_may_not_have_it_checked(
     client, client_for, acme, people, charlie
 ):

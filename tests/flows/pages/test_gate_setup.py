@@ -6,8 +6,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from breakglass.actors import OPERATOR
+from breakglass.errors import Conflict
 from breakglass.models import AuditEntry, Gate, GateSetup, GateToken
-from breakglass.services import contacts
+from breakglass.services import contacts, gate_setups, gates
 from tests import factories
 from tests.conformance.api.gate_client import ask
 
@@ -223,6 +225,27 @@ def test_a_finished_set_up_leads_to_its_gate(admin):
         for answer in (admin.get(at(setup, step)), admin.post(at(setup, step))):
             assert answer.headers["Location"] == "/t/acme/gates/web-prod"
     assert GateToken.objects.count() == 1
+
+
+def test_a_gate_turned_on_elsewhere_ends_its_set_up(admin, people):
+    setup = begin(admin)
+    token = made(admin, setup)
+    gates.turn(gate=setup.gate or Gate.objects.get(), is_active=True, actor=OPERATOR)
+    actor = people.admin.as_actor()
+
+    for act in (
+        lambda: gate_setups.connect(setup=setup, actor=actor),
+        lambda: gate_setups.choose_kind(setup=setup, kind="jenkins", actor=actor),
+        lambda: gate_setups.wait(setup=setup),
+        lambda: gate_setups.discard(setup=setup, actor=actor),
+    ):
+        with pytest.raises(Conflict, match="its set-up is over"):
+            act()
+
+    assert admin.get(at(setup, "connect")).headers["Location"].endswith("/web-prod")
+    assert "being set up" not in text(admin.get("/t/acme/gates"))
+    assert Gate.objects.get().is_active
+    assert ask(token, gate="web-prod").status_code == 200
 
 
 def test_only_who_manages_the_tenant_connects_gates(

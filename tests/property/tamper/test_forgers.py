@@ -327,7 +327,16 @@ def claimed_fallback(forger, world):
     edit_grant(forger, world, assurance="offline_quorum")
 
 
+def reviewed_by_its_writer(forger, world):
+    at = forger.index("postmortem.published", world.names.revoked)
+    saved = forger.entry("postmortem.saved", world.names.revoked)
+    facts = {**saved["facts"], "outcome": "done", "comment": ""}
+    words = {"actor": saved["actor"], "bypass_id": world.names.revoked}
+    forger.insert(at, "postmortem.review_ended", facts=facts, **words)
+
+
 FORGERIES = {
+    reviewed_by_its_writer: "found done by whoever wrote it",
     take_passkeys_away: "is a grant without the approvals that tier high needs",
     take_other_passkey: "a passkey's assertion that answers another challenge",
     spoil_signature: "a passkey's assertion that",
