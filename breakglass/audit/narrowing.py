@@ -106,7 +106,7 @@ class Reach:
 
 
 class _Says(Func):
-    """Whether an entry says all these words; the index of migration 0008 answers."""
+    """Whether an entry says all these words; the index of migration 0016 answers."""
 
     function = "bg_entry_words"
     template = "(%(function)s(%(expressions)s)::tsquery)"

@@ -28,5 +28,3 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
   RETURN ''::tsvector;
 END $$;
-
-CREATE INDEX auditentry_words ON breakglass_auditentry USING gin (bg_entry_words(body));

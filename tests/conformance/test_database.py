@@ -8,6 +8,7 @@ from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
+from django.db.migrations.loader import MigrationLoader
 
 from tests import database
 
@@ -125,6 +126,26 @@ def test_the_functions_that_run_as_the_owner_name_their_search_path():
     )
 
     assert loose == []
+
+
+def test_the_words_of_an_entry_are_found_whatever_a_sessions_search_path_is():
+    [(config,)] = rows("SELECT proconfig FROM pg_proc WHERE proname = 'bg_entry_words'")
+    assert config == ["search_path=pg_catalog, pg_temp"]
+
+
+def test_the_logs_indexes_are_built_while_it_goes_on_growing():
+    loader = MigrationLoader(connection)
+    leaf = loader.graph.leaf_nodes("breakglass")[0]
+    plan = [loader.graph.nodes[key] for key in loader.graph.forwards_plan(leaf)]
+    later = [one for one in plan if one.app_label == "breakglass"][2:]
+    made = [
+        line
+        for line in loader.collect_sql([(one, False) for one in later])
+        if "INDEX" in line and "breakglass_auditentry" in line
+    ]
+
+    assert len(made) == 2
+    assert all("CREATE INDEX CONCURRENTLY" in line for line in made)
 
 
 def test_not_everybody_may_lock_a_chain_head():
