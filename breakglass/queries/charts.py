@@ -1,13 +1,14 @@
 """A tenant's last weeks, added up in the database: one query, whatever is in them."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 
 from django.db import connection
 
-from breakglass.models import Tenant
+from breakglass.models import Gate, Tenant
 
 WEEK: Final = timedelta(weeks=1)
 PERIODS: Final = (4, 12, 26)
@@ -44,14 +45,21 @@ class History:
     before: int
 
 
-def history(*, tenant: Tenant, weeks: int, now: datetime) -> History:
-    """Returns the tenant's last `weeks` weeks, the one that `now` is in included."""
+def history(
+    *, tenant: Tenant, weeks: int, now: datetime, gates: Sequence[Gate] | None = None
+) -> History:
+    """
+    Returns the tenant's last `weeks` weeks, the one that `now` is in included.
+
+    Only `gates` are named, when they are given; the sums are over all of them.
+    """
+    named = {gate.slug for gate in gates or () if gate.tenant_id == tenant.pk}
     start = monday(now) - (weeks - 1) * WEEK
     mondays = [(start + number * WEEK).date() for number in range(weeks)]
     column = {week: number for number, week in enumerate(mondays)}
     tiers: dict[str, list[int]] = defaultdict(lambda: [0] * weeks)
     medians = [_NOTHING] * weeks
-    overall, gates, total, before = _NOTHING, [], 0, 0
+    overall, bars, total, before = _NOTHING, [], 0, 0
     for row in _rows(tenant=tenant, start=start, span=weeks * WEEK, now=now):
         match row.kind:
             case "tier":
@@ -59,16 +67,17 @@ def history(*, tenant: Tenant, weeks: int, now: datetime) -> History:
             case "week":
                 medians[column[row.week]] = row.medians
             case "gate":
-                gates.append((row.name, row.number))
+                if gates is None or row.name in named:
+                    bars.append((row.name, row.number))
             case _:
                 overall, total, before = row.medians, row.number, row.before
-    gates.sort(key=lambda gate: (-gate[1], gate[0]))
+    bars.sort(key=lambda gate: (-gate[1], gate[0]))
     return History(
         weeks=mondays,
         tiers=dict(tiers),
         medians=medians,
         overall=overall,
-        gates=gates[:GATES_SHOWN],
+        gates=bars[:GATES_SHOWN],
         total=total,
         before=before,
     )

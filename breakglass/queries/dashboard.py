@@ -63,6 +63,7 @@ class Overview:
 
     `last` is the bypass that closed last, when none is in force. `due` has the
     post-mortems that are overdue or due within a week, the first few of `due_count`.
+    `gates_seen` are all that the person may see, in use or not.
     """
 
     active: list[ActiveBypass]
@@ -73,6 +74,7 @@ class Overview:
     due_count: int
     overdue: int
     gates: list[GateHealth]
+    gates_seen: list[Gate]
     findings: list[Finding]
 
 
@@ -98,6 +100,7 @@ def overview(
     ).select_related("tenant", "gate", "tier")
     waiting = inbox.waiting_for(user=user, now=now)
     owed = postmortems.due_of(tenants=tenants, now=now)
+    seen = access.gates_seen(user=user, tenants=tenants)
     due = [item for item in owed if item.due_at <= now + SOON]
     return Overview(
         active=_active(user=user, in_force=in_force, closes=closes, now=now),
@@ -107,8 +110,9 @@ def overview(
         due=due[:SHOWN],
         due_count=len(due),
         overdue=sum(item.due_at <= now for item in due),
-        gates=_gate_health(user=user, tenants=tenants, in_force=in_force, now=now),
-        findings=findings.open_of(tenants=tenants),
+        gates=_gate_health(seen=seen, in_force=in_force, now=now),
+        gates_seen=seen,
+        findings=findings.open_of(tenants=tenants, gates=seen),
     )
 
 
@@ -151,13 +155,11 @@ def empty_groups(*, policy: Policy) -> list[RoleGroup]:
 
 def _gate_health(
     *,
-    user: User,
-    tenants: Sequence[Tenant],
+    seen: Sequence[Gate],
     in_force: Sequence[Grant],
     now: datetime,
 ) -> list[GateHealth]:
-    """The gates in use that the person may see: as many queries for one as for all."""
-    seen = access.gates_seen(user=user, tenants=tenants)
+    """Those of the gates that are in use: as many queries for one as for all."""
     in_use = [gate for gate in seen if gate.is_active]
     bypassed = {grant.gate_id for grant in in_force}
     states = gates.states_of(gates=in_use, bypassed=bypassed, now=now)

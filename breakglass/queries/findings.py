@@ -14,9 +14,11 @@ from breakglass.texts import text
 LISTED = 50
 
 
-def open_of(*, tenants: Sequence[Tenant]) -> list[Finding]:
-    """Returns what is open about the gates of these tenants, longest open first."""
-    rows = _rows().filter(tenant__in=tenants, closed_at__isnull=True)
+def open_of(
+    *, tenants: Sequence[Tenant], gates: Sequence[Gate] | None = None
+) -> list[Finding]:
+    """Returns what is open about these tenants' gates (or those), longest first."""
+    rows = _of(_rows().filter(tenant__in=tenants, closed_at__isnull=True), gates)
     return list(rows.order_by("opened_at", "pk"))
 
 
@@ -26,9 +28,11 @@ def of_gate(*, gate: Gate) -> list[Finding]:
     return list(rows.order_by("opened_at", "pk"))
 
 
-def closed_of(*, tenant: Tenant, limit: int = LISTED) -> list[Finding]:
-    """Returns what was closed in this tenant, latest first."""
-    rows = _rows().filter(tenant=tenant, closed_at__isnull=False)
+def closed_of(
+    *, tenant: Tenant, gates: Sequence[Gate], limit: int = LISTED
+) -> list[Finding]:
+    """Returns what was closed about these gates of the tenant, latest first."""
+    rows = _of(_rows().filter(tenant=tenant, closed_at__isnull=False), gates)
     return list(rows.order_by("-closed_at", "-pk")[:limit])
 
 
@@ -45,12 +49,18 @@ def finding_for(*, user: User, tenant: Tenant, public_id: UUID) -> Finding:
 
 def may_answer(*, user: User, finding: Finding) -> bool:
     """Says whether this person may close a finding or hand it over."""
-    if not user.is_active:
-        return False
-    owns = finding.owner_id == user.pk
-    seen = access.may(user=user, permission="view_gate", on=finding.gate)
-    manages = access.may(user=user, permission="manage_gate", on=finding.gate)
-    return (owns and seen) or manages
+    held = access.rights(user=user, on=finding.gate)
+    if "manage_gate" in held:
+        return True
+    return "view_gate" in held and answers_for(finding=finding) == user
+
+
+def answers_for(*, finding: Finding) -> User | None:
+    """Returns its owner; once they may not see the gate, whoever answers for that."""
+    owner, gate = finding.owner, finding.gate
+    if owner and access.may(user=owner, permission="view_gate", on=gate):
+        return owner
+    return owner_of(gate=gate)
 
 
 def owner_of(*, gate: Gate) -> User | None:
@@ -86,6 +96,10 @@ def candidates(*, gate: Gate) -> list[User]:
         pk__in=members.values("user"), is_active=True, kind=UserKind.HUMAN
     )
     return list(people.order_by("name", "email"))
+
+
+def _of(rows: QuerySet[Finding], gates: Sequence[Gate] | None) -> QuerySet[Finding]:
+    return rows if gates is None else rows.filter(gate__in=gates)
 
 
 def _rows() -> QuerySet[Finding]:

@@ -6,37 +6,35 @@ from django.conf import settings
 
 from breakglass.models import Finding, Gate, HealthSummary, Tenant, User
 from breakglass.notify.gate_messages import FindingFacts, SummaryFacts
-from breakglass.queries import gate_health
+from breakglass.queries import findings, gate_health
 from breakglass.rules.gate_health import Figures
 
 
 def finding_of(*, tenant: Tenant, pk: int) -> Finding:
     """Returns the finding that an outbox message of this tenant names."""
-    return Finding.objects.select_related("tenant", "gate", "owner").get(
-        tenant=tenant, pk=pk
-    )
+    rows = Finding.objects.select_related("tenant", "gate__tenant", "owner")
+    return rows.get(tenant=tenant, pk=pk)
 
 
-def finding_facts(*, finding: Finding) -> FindingFacts:
-    """Returns a finding as the texts take it."""
+def finding_facts(*, finding: Finding, owner: User | None) -> FindingFacts:
+    """Returns a finding as the texts take it; `owner` is who answers for it now."""
     return FindingFacts(
         site=settings.BASE_URL,
         tenant=finding.tenant.slug,
         gate=finding.gate.slug,
         finding=str(finding.public_id),
         kind=finding.kind,
-        owner=str(finding.owner) if finding.owner else "",
+        owner=str(owner) if owner else "",
         opened_at=finding.opened_at,
         details=finding.facts,
     )
 
 
 def owners_of(*, tenant: Tenant) -> list[User]:
-    """Returns who owns a finding that is open in the tenant."""
-    rows = User.objects.filter(
-        findings__tenant=tenant, findings__closed_at__isnull=True, is_active=True
-    )
-    return list(rows.distinct().order_by("email"))
+    """Returns who answers for a finding that is open in the tenant, each once."""
+    rows = findings.open_of(tenants=[tenant])
+    people = [findings.answers_for(finding=finding) for finding in rows]
+    return list(dict.fromkeys(person for person in people if person))
 
 
 def summary_facts(*, tenant: Tenant, pk: int) -> SummaryFacts:

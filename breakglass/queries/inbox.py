@@ -92,7 +92,9 @@ def taken(
     if not gone:
         return []
     rows = BypassRequest.objects.filter(
-        bypass_id__in=gone, tenant__roles__memberships__user=user
+        bypass_id__in=gone,
+        tenant__roles__memberships__user=user,
+        tenant__is_active=True,
     ).select_related("ended_by", "grant")
     rows = rows.prefetch_related(
         Prefetch("approvals", Approval.objects.select_related("approver"))

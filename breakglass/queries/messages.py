@@ -1,7 +1,7 @@
 """Messages: what was sent, who is told, and the facts that the texts are made of."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from django.conf import settings
@@ -73,6 +73,12 @@ def holders_of(*, tenant: Tenant, permission: str) -> list[User]:
         role__tenant_permissions__contains=[permission],
     )
     return list(User.objects.filter(Exists(holds), is_active=True).order_by("email"))
+
+
+def members_among(*, tenant: Tenant, people: Iterable[User]) -> list[User]:
+    """Returns those who may see the tenant still, each once, in their order."""
+    members = {one.pk for one in holders_of(tenant=tenant, permission="view_tenant")}
+    return [one for one in dict.fromkeys(people) if one.pk in members]
 
 
 def watchers_of(*, tenant: Tenant) -> list[User]:

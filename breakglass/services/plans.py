@@ -168,7 +168,7 @@ def _postmortem_opened(due: Due) -> Plan | None:
         return None
     return Plan(
         text=postmortem_messages.postmortem_opened(rows.grant_facts(grant=grant)),
-        people=[grant.postmortem.assignee],
+        people=postmortem_plans.writers(due, grant.postmortem),
         bypass=grant.request,
     )
 
@@ -178,10 +178,9 @@ def _postmortem_overdue(due: Due) -> Plan | None:
     postmortem = grant.postmortem
     if postmortem.state == PostMortemState.PUBLISHED or due.now < postmortem.due_at:
         return None
-    managers = rows.managers_of(tenant=due.tenant)
     return Plan(
         text=postmortem_messages.postmortem_overdue(rows.grant_facts(grant=grant)),
-        people=list(dict.fromkeys([postmortem.assignee, *managers])),
+        people=postmortem_plans.writers(due, postmortem, managers=True),
         bypass=grant.request,
         to_channels=True,
     )

@@ -1,6 +1,6 @@
 """Who is told what about a post-mortem, and when that is no longer true."""
 
-from breakglass.models import PostMortemHandover, PostMortemReview, User
+from breakglass.models import PostMortem, PostMortemHandover, PostMortemReview, User
 from breakglass.notify import postmortem_messages
 from breakglass.queries import messages as rows
 from breakglass.rules import postmortem as rules
@@ -15,7 +15,8 @@ def due_soon(due: Due) -> Plan | None:
     if postmortem.state == PostMortemState.PUBLISHED or due.now >= postmortem.due_at:
         return None
     text = postmortem_messages.due_soon(rows.grant_facts(grant=grant))
-    return Plan(text=text, people=[postmortem.assignee], bypass=grant.request)
+    people = writers(due, postmortem)
+    return Plan(text=text, people=people, bypass=grant.request)
 
 
 def reminder(due: Due) -> Plan | None:
@@ -26,7 +27,7 @@ def reminder(due: Due) -> Plan | None:
     if postmortem.state == PostMortemState.PUBLISHED or not days:
         return None
     facts = rows.grant_facts(grant=grant)
-    people = _once([postmortem.assignee, *rows.managers_of(tenant=due.tenant)])
+    people = writers(due, postmortem, managers=True)
     text = postmortem_messages.still_overdue(facts, days=days)
     return Plan(text=text, people=people, bypass=grant.request)
 
@@ -45,7 +46,8 @@ def handed_over(due: Due) -> Plan | None:
         previous=str(handover.previous),
         note=handover.note,
     )
-    people = _once([handover.assignee, handover.previous])
+    both = [handover.assignee, handover.previous]
+    people = rows.members_among(tenant=due.tenant, people=both)
     return Plan(text=text, people=people, bypass=grant.request)
 
 
@@ -58,7 +60,8 @@ def review_asked(due: Due) -> Plan | None:
     text = postmortem_messages.review_asked(
         rows.grant_facts(grant=grant), by=str(review.asked_by)
     )
-    return Plan(text=text, people=list(review.reviewers.all()), bypass=grant.request)
+    people = rows.members_among(tenant=due.tenant, people=review.reviewers.all())
+    return Plan(text=text, people=people, bypass=grant.request)
 
 
 def review_ended(due: Due) -> Plan | None:
@@ -72,7 +75,8 @@ def review_ended(due: Due) -> Plan | None:
         comment=review.comment,
     )
     owner = grant.postmortem.assignee
-    told = _once([owner, review.asked_by, *review.reviewers.all()])
+    everybody = [owner, review.asked_by, *review.reviewers.all()]
+    told = rows.members_among(tenant=due.tenant, people=everybody)
     people = [person for person in told if person.pk != review.ended_by_id]
     return Plan(text=text, people=people, bypass=grant.request)
 
@@ -82,5 +86,13 @@ def _review(due: Due) -> PostMortemReview:
     return found.get(postmortem__tenant=due.tenant, pk=due.subject_id)
 
 
-def _once(people: list[User]) -> list[User]:
-    return list(dict.fromkeys(people))
+def writers(due: Due, postmortem: PostMortem, *, managers: bool = False) -> list[User]:
+    """
+    Returns who is told to write: the owner, and the managers where they are asked for.
+
+    Once the owner has left the tenant it is the managers': they may hand it over.
+    """
+    staying = rows.members_among(tenant=due.tenant, people=[postmortem.assignee])
+    if staying and not managers:
+        return staying
+    return list(dict.fromkeys([*staying, *rows.managers_of(tenant=due.tenant)]))

@@ -2,12 +2,10 @@
 
 import csv
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 from django.http import HttpResponse
 
-_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
-"""What makes a spreadsheet take a cell for a formula (OWASP, CSV injection)."""
+from breakglass.audit.export_plain import safe_cell
 
 
 def answer(
@@ -18,11 +16,5 @@ def answer(
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     writer = csv.writer(response)
     writer.writerow(head)
-    writer.writerows([harmless(cell) for cell in row] for row in rows)
+    writer.writerows([safe_cell(cell) for cell in row] for row in rows)
     return response
-
-
-def harmless(value: object) -> str:
-    """Returns a cell as text, with a quote before what would be a formula."""
-    text = str(value)
-    return f"'{text}" if text.startswith(_STARTS) else text

@@ -39,7 +39,7 @@ class Picture:
 
 
 def of_history(history: History) -> list[Picture]:
-    """Returns the four pictures of a tenant's weeks; none while there is nothing."""
+    """Returns the pictures of a tenant's weeks: four, where there is something."""
     if not history.total:
         return []
     return [
@@ -58,7 +58,7 @@ def of_history(history: History) -> list[Picture]:
             values=[week.open_for for week in history.medians],
             sentence=_open_for(history),
         ),
-        _by_gate(history),
+        *([_by_gate(history)] if history.gates else []),
     ]
 
 

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from breakglass.models import LogStanding, Tenant
+from breakglass.models import Gate, LogStanding, Tenant
 from breakglass.queries import charts, dashboard, policies
 from breakglass.queries.dashboard import Overview
 from portal.http import pictures, stepup, tenancy
@@ -49,7 +49,7 @@ def index(request: PageRequest) -> HttpResponse:
         "setup": _setup(shell.tenant) if shell.tenant and not overview.gates else None,
     }
     if not wants_fragment(request):
-        context |= _charts(request, shell)
+        context |= _charts(request, shell, gates=overview.gates_seen)
     state = _state(overview, begun, shell.logs)
     return render_live(
         request, "dashboard/index.html", context, fragment=LIVE, state=state
@@ -66,14 +66,16 @@ def live(request: PageRequest) -> HttpResponse:
 _WELL = ("healthy", "bypassed", "setup", "paused", "retired")
 
 
-def _charts(request: PageRequest, shell: Shell) -> dict[str, Any]:
+def _charts(request: PageRequest, shell: Shell, *, gates: list[Gate]) -> dict[str, Any]:
     """The current tenant's last weeks; another number than those offered is ours."""
     asked = request.GET.get("weeks", "")
     weeks = int(asked) if asked in map(str, charts.PERIODS) else charts.PERIOD
     found = {"periods": charts.PERIODS, "weeks": weeks}
     if shell.tenant is None:
         return found
-    history = charts.history(tenant=shell.tenant, weeks=weeks, now=shell.now)
+    history = charts.history(
+        tenant=shell.tenant, weeks=weeks, now=shell.now, gates=gates
+    )
     return {**found, "pictures": pictures.of_history(history)}
 
 

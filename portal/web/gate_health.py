@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_GET
 
 from breakglass import clock
-from breakglass.models import Tenant
+from breakglass.models import Gate, Tenant
 from breakglass.queries import access, findings, gate_health
 from portal.http import csv_answers, tenancy
 from portal.http.htmx import PageRequest, render_page
@@ -23,16 +23,17 @@ def page(request: PageRequest, tenant_slug: str) -> HttpResponse:
     """The figures of a period, what they mean, and the findings."""
     tenant = tenancy.of_request(request, tenant_slug)
     now, days = clock.db_now(), _days(request)
+    seen = access.gates_visible(user=request.user, tenant=tenant)
     context = {
         "tenant": tenant,
         "now": now,
         "days": days,
         "since": now - timedelta(days=days),
         "periods": PERIODS,
-        "rows": _rows(request, tenant, now=now, days=days),
+        "rows": _rows(tenant, seen, now=now, days=days),
         "thresholds": gate_health.thresholds_of(tenant=tenant),
-        "findings": findings.open_of(tenants=[tenant]),
-        "closed": findings.closed_of(tenant=tenant),
+        "findings": findings.open_of(tenants=[tenant], gates=seen),
+        "closed": findings.closed_of(tenant=tenant, gates=seen),
         "may_manage": access.may(
             user=request.user, permission="manage_tenant", on=tenant
         ),
@@ -46,7 +47,8 @@ def table(request: PageRequest, tenant_slug: str) -> HttpResponse:
     """The same figures for a spreadsheet."""
     tenant = tenancy.of_request(request, tenant_slug)
     now, days = clock.db_now(), _days(request)
-    rows = _rows(request, tenant, now=now, days=days)
+    seen = access.gates_visible(user=request.user, tenant=tenant)
+    rows = _rows(tenant, seen, now=now, days=days)
     name = f"gate-health-{tenant.slug}-{now:%Y-%m-%d}-{days}-days.csv"
     return csv_answers.answer(name=name, head=_HEAD, rows=map(_cells, rows))
 
@@ -91,10 +93,10 @@ def _days(request: PageRequest) -> int:
 
 
 def _rows(
-    request: PageRequest, tenant: Tenant, *, now: datetime, days: int
+    tenant: Tenant, gates: list[Gate], *, now: datetime, days: int
 ) -> list[gate_health.Row]:
     return gate_health.report(
-        user=request.user,
+        gates=gates,
         tenant=tenant,
         since=now - timedelta(days=days),
         until=now,

@@ -5,6 +5,7 @@ from django.db import IntegrityError, transaction
 
 from breakglass.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from breakglass.models import Finding, OutboxMessage, RoleGroup
+from breakglass.queries import findings as queries
 from breakglass.services import findings
 from breakglass.states import FindingKind
 from tests import factories
@@ -119,6 +120,18 @@ def test_an_owner_who_left_the_team_may_not_answer_it(acme, people, finding):
     factories.leave(acme, people.peer, "peers")
     with pytest.raises(NotPermitted):
         close(finding, people.peer)
+
+
+def test_whoever_answers_for_the_gate_answers_for_a_finding_without_its_owner(
+    acme, people, gate, finding
+):
+    hand_over(finding, people.admin, people.peer)
+    gate.owner = RoleGroup.objects.get(tenant=acme, slug="named-seniors")
+    gate.save(update_fields=["owner"])
+    finding.refresh_from_db()
+    assert not queries.may_answer(user=people.senior, finding=finding)
+    factories.leave(acme, people.peer, "peers")
+    assert close(finding, people.senior).closed_by == people.senior
 
 
 def test_handing_over_is_on_record_and_told(acme, people, finding):

@@ -16,8 +16,10 @@ from breakglass.models import (
     LogStanding,
     Notification,
 )
+from breakglass.queries.gate_messages import owners_of
 from breakglass.rules.gate_health import DEFAULTS, Thresholds
 from breakglass.services import delivery, findings, gate_health
+from tests import factories
 from tests.flows.services import steps
 
 pytestmark = pytest.mark.django_db
@@ -132,6 +134,22 @@ def test_whoever_gets_a_finding_is_told_unless_it_went_on(acme, people, gate, re
     [told] = Notification.objects.filter(message__topic="finding.handed_over")
     assert told.recipient == people.oncall
     assert "yours now" in told.subject
+
+
+def test_an_owner_who_left_is_told_nothing_and_whoever_answers_now_is(
+    acme, people, gate, repeated
+):
+    gate_health.raise_due()
+    public_id = Finding.objects.get().public_id
+    findings.hand_over(
+        tenant=acme, public_id=public_id, person=people.admin, to=people.auditor
+    )
+    factories.leave(acme, people.auditor, "auditors")
+    assert owners_of(tenant=acme) == [people.admin]
+    delivery.drain()
+    rows = Notification.objects.filter(message__topic__startswith="finding.")
+    assert [row.recipient for row in rows] == [people.admin]
+    assert "auditor" not in rows[0].body.lower()
 
 
 def test_thresholds_are_on_record_and_kept_in_bounds(acme):

@@ -6,10 +6,13 @@ import io
 import pytest
 from django.urls import reverse
 
+from breakglass import clock
+from breakglass.actors import OPERATOR
 from breakglass.models import Finding, HealthTerms
-from breakglass.services import findings
+from breakglass.queries import access, charts
+from breakglass.services import findings, roles
 from breakglass.states import FindingKind
-from portal.http.csv_answers import harmless
+from portal.http import csv_answers
 from tests import factories
 from tests.flows.services import steps
 
@@ -114,11 +117,42 @@ def test_a_spreadsheet_gets_the_same_figures(client_for, acme, people, gate):
     assert row["bypasses_per_100_deploys"] == "100.0"
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", " =", "＝"])
 def test_no_cell_is_a_formula(start):
-    assert harmless(f"{start}1+1") == f"'{start}1+1"
-    assert harmless("prod-deploy") == "prod-deploy"
-    assert harmless(0) == "0"
+    rows = [[f"{start}1+1", "prod-deploy", 0]]
+    answer = csv_answers.answer(name="x.csv", head=["a", "b", "c"], rows=rows)
+    [_, found] = csv.reader(io.StringIO(text(answer), newline=""))
+    assert found == [f"'{start}1+1", "prod-deploy", "0"]
+
+
+def test_findings_and_bars_are_of_gates_that_one_may_see(
+    client_for, acme, people, gate, finding
+):
+    steps.grant(acme, people, gate)
+    auditor = client_for(people.auditor)
+    named = ("bypasses that nobody used", "prod-deploy")
+    assert all(word in text(auditor.get(PAGE)) for word in named)
+    assert all(word in text(auditor.get("/")) for word in named)
+    role = acme.roles.get(slug="auditors")
+    roles.change(
+        role=role,
+        name=role.name,
+        tenant_permissions=role.tenant_permissions,
+        gate_permissions=[],
+        actor=OPERATOR,
+    )
+    for path in (PAGE, "/"):
+        page = text(auditor.get(path))
+        assert "bypasses that nobody used" not in page
+    findings.close(
+        tenant=acme, public_id=finding.public_id, person=people.admin, reason="Mended."
+    )
+    assert "Mended." not in text(auditor.get(PAGE))
+    assert "Mended." in text(client_for(people.peer).get(PAGE))
+    seen = access.gates_seen(user=people.auditor, tenants=[acme])
+    words = {"tenant": acme, "weeks": 4, "now": clock.db_now()}
+    assert charts.history(**words, gates=seen).gates == []
+    assert charts.history(**words).gates == [("prod-deploy", 1)]
 
 
 def test_its_owner_closes_a_finding_with_a_reason(

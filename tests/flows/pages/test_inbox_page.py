@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from breakglass.models import Tenant
 from breakglass.services import requests
 from tests import factories
 
@@ -156,6 +157,9 @@ def test_a_row_that_is_taken_meanwhile_says_so_in_place(
     assert f"{pending_request.bypass_id}: Withdrawn by Oncall" in changed
     told = text(client_for(charlie).get(path, headers=HTMX))
     assert "Withdrawn" not in told, "a stranger hears nothing of it"
+    Tenant.objects.update(is_active=False)
+    told = text(peer.get(path, headers=HTMX))
+    assert "Withdrawn" not in told, "nor does anybody of a tenant that is switched off"
 
 
 @pytest.mark.parametrize("tab", ["", "others", "decided"])
