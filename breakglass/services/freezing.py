@@ -91,12 +91,14 @@ def freeze(
     )
 
 
-def sent_before(*, requester: User, wish: RequestWish) -> BypassRequest | None:
+def sent_before(
+    *, tenant: Tenant, requester: User, wish: RequestWish
+) -> BypassRequest | None:
     """
     Returns what this form made when it was sent before; None the first time.
 
-    Raises SentAlready when its words have changed since: that is another request, and
-    must neither get lost nor be taken for the first one.
+    Raises SentAlready when its words or its tenant have changed since: that is another
+    request, and must neither get lost nor be taken for the first one.
     """
     if wish.form_key is None:
         return None
@@ -105,7 +107,9 @@ def sent_before(*, requester: User, wish: RequestWish) -> BypassRequest | None:
         .select_related("tenant", "gate", "renews")
         .first()
     )
-    if sent is None or _is_wish_of(sent, wish=wish):
+    if sent is None:
+        return None
+    if sent.tenant_id == tenant.pk and _is_wish_of(sent, wish=wish):
         return sent
     msg = text(
         "This form was sent already, as %(bypass)s, and you changed it since. Open "

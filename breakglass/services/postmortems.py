@@ -10,13 +10,7 @@ from django.db import transaction
 from breakglass import clock
 from breakglass.audit import events, ledger
 from breakglass.errors import Conflict, InvalidInput, PolicyViolation
-from breakglass.models import (
-    ActionItem,
-    PostMortem,
-    PostMortemRevision,
-    Tenant,
-    User,
-)
+from breakglass.models import ActionItem, PostMortem, PostMortemRevision, Tenant, User
 from breakglass.queries import postmortem_history as history
 from breakglass.queries import postmortems as queries
 from breakglass.rules import postmortem as rules
@@ -177,6 +171,7 @@ def finish(*, postmortem: PostMortem, person: User) -> PostMortem:
     postmortem.published_at = clock.db_now()
     postmortem.published_by = person
     postmortem.save(update_fields=["state", "published_at", "published_by"])
+    postmortem.drafts.all().delete()
     ledger.append(
         tenant=postmortem.tenant,
         event=events.POSTMORTEM_GATE_JUDGED,
@@ -215,7 +210,7 @@ def text_digest(postmortem: PostMortem) -> str:
 
 
 def _store(*, postmortem: PostMortem, person: User) -> PostMortem:
-    """Writes the next revision, and its entry."""
+    """Writes the next revision, and its entry; the person's draft is in it."""
     postmortem.body = check_text(
         postmortem.body, field="body", minimum=0, maximum=BODY_MAXIMUM
     )
@@ -228,6 +223,7 @@ def _store(*, postmortem: PostMortem, person: User) -> PostMortem:
             *("revision", "saved_at", "saved_by"),
         ]
     )
+    postmortem.drafts.filter(person=person).delete()
     PostMortemRevision.objects.create(
         postmortem=postmortem,
         revision=postmortem.revision,

@@ -38,7 +38,8 @@ def open_request(
     Freezes a request, pins it to the current policy, and returns it.
 
     The same `form_key` of the same person is the same request: a double tap makes
-    one, and SentAlready is raised when it comes again with other words. Raises
+    one, and SentAlready is raised when it comes again with other words or for another
+    tenant. Raises
     InvalidInput or PolicyViolation with the field at fault, NotPermitted when the
     person may not ask for this gate, LogReadOnly when nothing can be recorded.
     """
@@ -48,7 +49,7 @@ def open_request(
         requester = User.objects.select_for_update(of=("self",), no_key=True).get(
             pk=requester.pk
         )
-        sent = freezing.sent_before(requester=requester, wish=checked)
+        sent = freezing.sent_before(tenant=tenant, requester=requester, wish=checked)
         if sent is not None:
             return sent
         gate = _gate(tenant=tenant, slug=checked.gate)

@@ -17,7 +17,7 @@ from breakglass.models import AuditEntry
 from breakglass.queries import audit as log
 from breakglass.services import log_checks
 from portal.forms.audit import AuditFilterSet
-from portal.http import audit_checks, audit_standing, audit_words
+from portal.http import audit_checks, audit_standing, audit_words, numbers
 from portal.http.audit_standing import Standing, readable
 from portal.http.errors import sentence
 from portal.http.htmx import (
@@ -71,9 +71,8 @@ def standing(request: PageRequest, tenant_slug: str) -> HttpResponse:
     tenant = readable(request, tenant_slug)
     if not wants_fragment(request):
         return redirect("audit", tenant.slug)
-    seen = [
-        int(one) for one in request.GET.get("seen", "").split(",") if one.isdecimal()
-    ]
+    told = map(numbers.whole, request.GET.get("seen", "").split(","))
+    seen = [one for one in told if one is not None]
     found = audit_standing.of(tenant, seen=seen[:_SEEN_AT_MOST])
     context = {"tenant": tenant, "now": found.now, **_headline(found)}
     return render_live(

@@ -12,11 +12,10 @@ from breakglass.models import OutboxMessage, Tenant
 from breakglass.queries import messages as queries
 from breakglass.states import DeliveryState
 from breakglass.texts import text
-from portal.http import tenancy
+from portal.http import numbers, tenancy
 from portal.http.htmx import PageRequest, render_page
 
 PER_PAGE: Final = 50
-_DIGITS: Final = 18  # a bigint has no more
 
 
 @login_required
@@ -24,9 +23,7 @@ _DIGITS: Final = 18  # a bigint has no more
 def index(request: PageRequest) -> HttpResponse:
     """The newest messages of the tenants that the person runs."""
     tenants = _run_by(request)
-    text = request.GET.get("before", "")
-    known = text.isascii() and text.isdigit() and len(text) <= _DIGITS
-    before = int(text) if known else None
+    before = numbers.whole(request.GET.get("before", ""))
     found = queries.sent(tenants=tenants, before=before, limit=PER_PAGE)
     context = {
         "tenants": tenants,

@@ -16,7 +16,7 @@ from breakglass.services import (
     postmortem_reviews,
 )
 from breakglass.states import ReviewOutcome
-from portal.http import postmortem_page, tenancy
+from portal.http import numbers, postmortem_page, tenancy
 from portal.http.errors import sentence
 from portal.http.htmx import PageRequest, go
 
@@ -26,7 +26,7 @@ from portal.http.htmx import PageRequest, go
 def review(request: PageRequest, tenant_slug: str, bypass_id: str) -> HttpResponse:
     """A reviewer's answer: done, which publishes, or what should change."""
     is_done = request.POST.get("outcome") == ReviewOutcome.DONE
-    revision = request.POST.get("revision", "")
+    revision = numbers.whole(request.POST.get("revision", ""))
     published = _("Reviewed and published.")
     return _act(
         request,
@@ -36,7 +36,7 @@ def review(request: PageRequest, tenant_slug: str, bypass_id: str) -> HttpRespon
         said=published if is_done else _("The owner is told what should change."),
         outcome=ReviewOutcome.DONE if is_done else ReviewOutcome.CHANGES_ASKED,
         comment=request.POST.get("comment", ""),
-        revision=int(revision) if revision.isdecimal() else -1,
+        revision=-1 if revision is None else revision,
     )
 
 

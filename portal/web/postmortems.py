@@ -21,7 +21,7 @@ from breakglass.rules.postmortem_body import SectionClash, digest
 from breakglass.services import postmortem_reviews, postmortems
 from portal.forms.postmortem_sections import Sections
 from portal.forms.postmortems import Editor, words_of
-from portal.http import markdown, postmortem_page, tenancy
+from portal.http import markdown, numbers, postmortem_page, tenancy
 from portal.http.errors import sentence
 from portal.http.htmx import PageRequest, go, render_page
 
@@ -90,13 +90,9 @@ def preview(request: PageRequest, tenant_slug: str, bypass_id: str) -> HttpRespo
     found = queries.for_bypass(tenant=tenant, bypass_id=bypass_id)
     editor = Editor.posted(request.POST, sections=_editor(found).sections)
     texts = request.POST.getlist("body")
-    number = request.POST.get("preview", "")
-    which = int(number) if number.isdecimal() else 0
-    text = texts[which] if which < len(texts) else ""
-    more = {
-        "preview": markdown.render(text),
-        "previewed": which if number.isdecimal() else None,
-    }
+    which = numbers.whole(request.POST.get("preview", ""))
+    text = "".join(texts[which or 0 :][:1])
+    more = {"preview": markdown.render(text), "previewed": which}
     return _page(request, tenant, found, editor, fragment="preview", more=more)
 
 

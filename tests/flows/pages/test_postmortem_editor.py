@@ -184,6 +184,19 @@ def test_what_is_typed_comes_back_until_it_is_saved_or_thrown_away(
     assert "Half a sent" not in text(writer.get(path))
 
 
+def test_a_number_of_thousands_of_digits_is_no_number(writer, client_for, people, path):
+    digits = "1" * 5000
+    sent = {"preview": digits, "body": "x"}
+    assert writer.post(f"{path}/preview", sent).status_code == 200
+    answer = writer.post(f"{path}/review", {"outcome": "done", "revision": digits})
+    assert answer.status_code == 302
+    auditor = client_for(people.auditor)
+    answer = auditor.get(
+        "/t/acme/audit/standing", {"seen": digits}, headers={"HX-Request": "true"}
+    )
+    assert answer.status_code == 200
+
+
 def test_strangers_and_the_signed_out_do_nothing_around_it(
     client, client_for, charlie, path
 ):

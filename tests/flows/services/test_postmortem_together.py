@@ -30,6 +30,7 @@ from breakglass.services import (
 )
 from breakglass.services.postmortems import ActionItemInput, Answers
 from breakglass.states import ReviewOutcome
+from tests import factories
 from tests.flows.services import steps
 from tests.flows.services.test_postmortems import closed, grant, publish, save
 
@@ -167,6 +168,15 @@ def test_what_is_typed_is_kept_for_its_writer_and_never_recorded(acme, people, c
     assert not PostMortemDraft.objects.exists()
 
 
+def test_no_draft_is_left_of_a_text_that_is_stored_whole_or_published(people, closed):
+    for person in (people.oncall, people.admin):
+        postmortem_drafts.keep(**named(closed), person=person, typed="body=a")
+    save(closed, people.oncall)
+    assert PostMortemDraft.objects.get().person == people.admin
+    publish(closed, people.oncall)
+    assert not PostMortemDraft.objects.exists()
+
+
 def test_publishing_records_whether_the_gate_was_at_fault(people, closed):
     save(closed, people.oncall, gate="")
     with pytest.raises(PolicyViolation, match="gate was at fault"):
@@ -231,6 +241,29 @@ def test_a_reviewer_asks_for_changes_and_then_publishes(people, written):
     assert (stored().state, stored().published_by) == ("published", people.peer)
 
 
+def test_who_reviews_it_stays(people, written):
+    ask(written, people.oncall, people.peer)
+    chosen = PostMortemReview.reviewers.through.objects.all()
+    with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+        chosen.update(user=people.senior)
+    with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+        chosen.delete()
+
+
+def test_reviewers_and_owners_who_left_the_tenant_are_told_nothing(
+    acme, people, written, stop_clock
+):
+    ask(written, people.oncall, people.peer, people.senior)
+    factories.leave(acme, people.peer, "peers")
+    assert told("postmortem.review_asked") == [people.senior.email]
+    for group in ("on-call", "peers"):
+        factories.leave(acme, people.oncall, group)
+    stop_clock(stored().due_at - 23 * HOUR)
+    stored()  # reading a table makes PostgreSQL notice the new clock
+    postmortem_reminders.remind_due()
+    assert told("postmortem.due_soon") == [people.admin.email]
+
+
 def test_only_reviewers_answer_and_only_writers_take_it_back(people, written):
     with pytest.raises(Conflict, match="not in review"):
         end(written, people.peer, ReviewOutcome.DONE)
@@ -252,6 +285,15 @@ def test_a_reviewer_publishes_only_what_they_read(people, written):
     assert (
         end(written, people.peer, ReviewOutcome.DONE, revision=2).state == "published"
     )
+
+
+def test_a_reviewer_who_wrote_some_of_it_since_cannot_find_it_done(people, written):
+    ask(written, people.oncall, people.admin)
+    save(written, people.admin, revision=1)
+    with pytest.raises(NotPermitted, match="wrote some of it"):
+        end(written, people.admin, ReviewOutcome.DONE, revision=2)
+    end(written, people.admin, ReviewOutcome.CHANGES_ASKED, comment="Read mine.")
+    assert stored().state == "open"
 
 
 def hand_over(grant, person, to, note=""):

@@ -16,6 +16,7 @@ from breakglass.errors import (
     NotFound,
     NotPermitted,
     PolicyViolation,
+    SentAlready,
 )
 from breakglass.models import BypassRequest, OutboxMessage, Tenant
 from breakglass.services import gates, requests, roles, tenants
@@ -134,6 +135,21 @@ def test_the_same_form_key_of_another_person_is_another_request(acme, people, ga
     factories.request(acme, people.peer, gate, form_key=key)
 
     assert BypassRequest.objects.count() == 2
+
+
+def test_the_same_form_key_for_another_tenant_is_not_the_first_request(
+    acme, people, gate, charlie
+):
+    globex, key = factories.tenant_of(charlie), uuid.uuid4()
+    other = factories.gate(globex, gate.slug)
+    factories.join(globex, people.oncall, "on-call")
+    first = factories.request(acme, people.oncall, gate, form_key=key)
+
+    with pytest.raises(SentAlready) as error:
+        factories.request(globex, people.oncall, other, form_key=key)
+
+    assert error.value.bypass_id == first.bypass_id
+    assert BypassRequest.objects.count() == 1
 
 
 def test_what_is_malformed_is_refused_by_its_field(acme, people, gate, charlie):
