@@ -12,6 +12,7 @@ from breakglass.models import Approval, BypassRequest, RoleMember, Tenant, User
 from breakglass.queries import policies, quorums
 from breakglass.queries.approvers import GroupNeed
 from breakglass.queries.quorums import Reach
+from breakglass.rules import approval
 from breakglass.rules.approval import Quorum
 from breakglass.states import IntentState, RequestState
 
@@ -30,11 +31,13 @@ class InboxRow:
 
     @property
     def escalates_at(self) -> datetime | None:
-        """When everybody is told again; None once somebody has approved."""
-        if self.is_answered:
-            return None
-        after = timedelta(seconds=self.bypass.tier.remind_seconds)
-        return self.bypass.opened_at + after
+        """When everybody is told again; None if nobody will be."""
+        return approval.escalates_at(
+            opened_at=self.bypass.opened_at,
+            remind_after=timedelta(seconds=self.bypass.tier.remind_seconds),
+            lapses_at=self.bypass.lapses_at,
+            is_answered=self.is_answered,
+        )
 
     @property
     def next_at(self) -> datetime:

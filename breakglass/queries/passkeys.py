@@ -23,11 +23,6 @@ class Standing:
     usable: tuple[Credential, ...]
     cooling_until: datetime | None
 
-    @property
-    def has_any(self) -> bool:
-        """True when there is one, even if it may not approve yet."""
-        return bool(self.usable) or self.cooling_until is not None
-
 
 def tenants_of(*, user: User) -> list[Tenant]:
     """Returns every tenant that the person is in, in one order for the locks."""

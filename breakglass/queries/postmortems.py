@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from breakglass.audit import events
 from breakglass.errors import NotFound
 from breakglass.models import (
     AuditEntry,
@@ -28,15 +29,15 @@ BIGGEST = 2**63
 
 # The signed and the automatic steps that make a draft timeline.
 _TIMELINE = {
-    "request.opened": "{actor} asked for the bypass",
-    "request.approved": "{actor} approved",
-    "grant.issued": "the bypass opened",
-    "deploy.admitted": "a deploy went through",
-    "deploy.finished": "a deploy ended",
-    "deploy.reverted": "a deploy in flight was reverted to enforcement",
-    "grant.expired": "the bypass closed at its end",
-    "grant.revoked": "{actor} closed the bypass early",
-    "gate.snapped_back": "the gate was back in enforcement",
+    events.REQUEST_OPENED: "{actor} asked for the bypass",
+    events.REQUEST_APPROVED: "{actor} approved",
+    events.GRANT_ISSUED: "the bypass opened",
+    events.DEPLOY_ADMITTED: "a deploy went through",
+    events.DEPLOY_FINISHED: "a deploy ended",
+    events.DEPLOY_REVERTED: "a deploy in flight was reverted to enforcement",
+    events.GRANT_EXPIRED: "the bypass closed at its end",
+    events.GRANT_REVOKED: "{actor} closed the bypass early",
+    events.GATE_SNAPPED_BACK: "the gate was back in enforcement",
 }
 
 
@@ -56,7 +57,10 @@ def due_of(*, tenants: Sequence[Tenant], now: datetime) -> list[PostMortem]:
     """Returns what is open and unpublished in these tenants, soonest deadline first."""
     return list(
         _rows()
-        .filter(Q(state="open") | Q(state="scheduled", opens_at__lte=now))
+        .filter(
+            Q(state=PostMortemState.OPEN)
+            | Q(state=PostMortemState.SCHEDULED, opens_at__lte=now)
+        )
         .filter(tenant__in=tenants)
         .order_by("due_at")
     )

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from breakglass.errors import SelfApproval
 from breakglass.rules.tiers import Requirement
@@ -193,6 +194,22 @@ def _seat(
                 at, before = before, came_from[before]
             holders[at] = newcomer
             return
+
+
+def escalates_at(
+    *,
+    opened_at: datetime,
+    remind_after: timedelta,
+    lapses_at: datetime,
+    is_answered: bool,
+) -> datetime | None:
+    """
+    Returns when everybody is told again that a request waits, past or to come.
+
+    None once somebody has approved, and where the request lapses before.
+    """
+    at = opened_at + remind_after
+    return at if at < lapses_at and not is_answered else None
 
 
 def _missing(

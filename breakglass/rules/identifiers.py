@@ -105,7 +105,7 @@ def check_text(value: str, *, field: str, minimum: int, maximum: int) -> str:
                     field=field_word(field),
                     character=f"{ord(character):04X}",
                 ),
-                field=field_word(field),
+                field=field,
             )
     plain = plain.strip()  # only now: stripping would hide some control characters
     if len(plain) < minimum:

@@ -21,10 +21,11 @@ from breakglass.errors import BreakglassError, InvalidInput, NotFound
 from breakglass.models import User
 from breakglass.queries import people
 from breakglass.services import identities
-from breakglass.texts import text, translated
+from breakglass.texts import text
 from portal.admin.scoped import ScopedAdmin, actor
 from portal.forms.identities import UNKNOWN, LinkForm, MergeForm, UnlinkForm
 from portal.http import accounts
+from portal.http.errors import put_on
 from portal.http.oidc import name_of
 
 _TEMPLATE = "admin/breakglass/user/identity_action.html"
@@ -138,10 +139,7 @@ class IdentityActions(ScopedAdmin[User]):
             try:
                 act(form)
             except BreakglassError as error:
-                field = getattr(error, "field", "")
-                form.add_error(
-                    field if field in form.fields else None, translated(error)
-                )
+                put_on(form, error)
             else:
                 messages.success(request, _("Done. It is in the audit log."))
                 home = reverse("admin:breakglass_user_change", args=[user.pk])

@@ -11,11 +11,10 @@ from breakglass.models import PostMortem
 from breakglass.rules import postmortem_timeline as timeline
 from breakglass.rules.postmortem_body import Clash, Edit, base_of, digest, split
 from breakglass.rules.postmortem_timeline import Line
-from breakglass.texts import translated
+from portal.http.errors import refusal
 
 MAX_SECTIONS: Final = 60
 MAX_LINES: Final = 100
-_UTC: Final = " UTC"
 
 
 @dataclass
@@ -122,7 +121,7 @@ class Sections:
                     line.when = timeline.check_when(line.when)
                     line.error = "" if line.what else "say what happened then"
                 except InvalidInput as error:
-                    line.error = translated(error)
+                    line.error = refusal(error)
         return not self.problems()
 
     def problems(self) -> list[tuple[str, str]]:

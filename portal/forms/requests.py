@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from breakglass.errors import InvalidInput
 from breakglass.models import Gate
 from breakglass.rules.identifiers import check_identifier, check_text, check_url
-from portal.http.errors import sentence
+from portal.http.errors import refusal
 from portal.templatetags.portal import duration
 
 JUSTIFICATION_MINIMUM: Final = 10
@@ -250,7 +250,7 @@ class RequestForm(forms.Form):
         try:
             return check(value, field=str(_SUBJECTS[name]))
         except InvalidInput as error:
-            raise ValidationError(sentence(error).rstrip(".")) from error
+            raise ValidationError(refusal(error)) from error
 
     def _field(self, name: str) -> forms.ChoiceField:
         field = self.fields[name]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
@@ -54,6 +55,22 @@ def sentence(text: object) -> str:
         return ""
     ends = "" if words[-1] in ".!?…" else "."
     return f"{words[0].upper()}{words[1:]}{ends}"
+
+
+def refusal(error: BreakglassError) -> str:
+    """Returns an error's words as a form shows them beside a field: no stop."""
+    return sentence(error).rstrip(".")
+
+
+def put_on(form: Form, error: BreakglassError, *, field: str = "") -> None:
+    """
+    Puts a refusal on a form, in the reader's language: on the field that it names.
+
+    Else on `field`, and where the form has neither, on the form as a whole.
+    """
+    wanted = (getattr(error, "field", ""), field)
+    named = next((name for name in wanted if name in form.fields), None)
+    form.add_error(named, refusal(error))
 
 
 def answer(request: HttpRequest, error: BreakglassError) -> HttpResponse:

@@ -11,6 +11,7 @@ from breakglass.notify import stamps
 from breakglass.queries.approvers import GroupNeed
 from breakglass.queries.detail import RequestDetail
 from breakglass.queries.gates import QUIET_AFTER
+from breakglass.rules import approval
 from breakglass.services.reminders import AGAIN_AFTER
 from breakglass.states import DeliveryState
 from portal.http import audit_checks
@@ -78,11 +79,11 @@ def approvals(detail: RequestDetail) -> list[SignedApproval]:
     slots = dict(detail.quorum.slots)
     names = detail.reach.tiers.names
     found = []
-    for approval in detail.approvals:
-        person = approval.approver.merged_into_id or approval.approver_id
+    for given in detail.approvals:
+        person = given.approver.merged_into_id or given.approver_id
         group = slots.get(person, "")
-        entry = entries.get(bytes(approval.bundle.sha256).hex())
-        found.append(SignedApproval(approval, names.get(group, group), entry))
+        entry = entries.get(bytes(given.bundle.sha256).hex())
+        found.append(SignedApproval(given, names.get(group, group), entry))
     return found
 
 
@@ -109,11 +110,14 @@ def waiting(detail: RequestDetail, *, viewer_id: int, now: datetime) -> list[Wai
 
 
 def escalates_at(detail: RequestDetail, *, now: datetime) -> datetime | None:
-    """Returns when all are told again; None once somebody approved, or it is past."""
-    after = timedelta(seconds=detail.bypass.tier.remind_seconds)
-    at = detail.bypass.opened_at + after
-    is_due = detail.status == "pending" and not detail.approvals
-    return at if is_due and now < at < detail.bypass.lapses_at else None
+    """Returns when all are told again; None if nobody will be, or it is past."""
+    at = approval.escalates_at(
+        opened_at=detail.bypass.opened_at,
+        remind_after=timedelta(seconds=detail.bypass.tier.remind_seconds),
+        lapses_at=detail.bypass.lapses_at,
+        is_answered=detail.status != "pending" or bool(detail.approvals),
+    )
+    return at if at is not None and now < at else None
 
 
 def contact(detail: RequestDetail, *, now: datetime) -> str:

@@ -17,9 +17,10 @@ from breakglass.queries import access
 from breakglass.queries import exports as queries
 from breakglass.services import exports
 from breakglass.states import ExportFormat, ExportState
-from breakglass.texts import text, translated
+from breakglass.texts import text
 from portal.forms.exports import BYPASS, FILTER, ExportForm
 from portal.http import tenancy
+from portal.http.errors import put_on
 from portal.http.htmx import PageRequest, go, render_live, render_page, wants_fragment
 
 _MOVING: Final = (ExportState.WAITING, ExportState.RUNNING)
@@ -90,10 +91,9 @@ def _asked(request: PageRequest, tenant: Tenant, form: ExportForm) -> bool:
             kind=form.kind(),
         )
     except PolicyViolation as error:
-        field = error.field if error.field in form.fields else None
-        form.add_error(field, translated(error))
+        put_on(form, error)
     except NotFound as error:
-        form.add_error("bypass_id", translated(error))
+        put_on(form, error, field="bypass_id")
     return form.is_valid()
 
 

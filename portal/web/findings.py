@@ -16,7 +16,7 @@ from breakglass.queries import findings as queries
 from breakglass.services import findings
 from portal.forms.findings import CloseForm, HandOverForm
 from portal.http import tenancy
-from portal.http.errors import sentence
+from portal.http.errors import put_on
 from portal.http.htmx import PageRequest, go, render_page
 
 
@@ -45,7 +45,7 @@ def close(request: PageRequest, tenant_slug: str, public_id: UUID) -> HttpRespon
                 reason=form.cleaned_data["reason"],
             )
         except InvalidInput as error:
-            form.add_error("reason", sentence(error))
+            put_on(form, error, field="reason")
         else:
             messages.success(request, _("The finding is closed."))
             return go(request, "gate-health", tenant.slug)

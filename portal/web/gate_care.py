@@ -21,7 +21,7 @@ from breakglass.services import gates as services
 from breakglass.texts import text
 from portal.forms.gates import RetireForm
 from portal.http import gate_page, recipes, tenancy
-from portal.http.errors import sentence
+from portal.http.errors import put_on
 from portal.http.htmx import PageRequest, go, render_live, render_page
 
 
@@ -95,7 +95,7 @@ def retire(request: PageRequest, tenant_slug: str, gate_slug: str) -> HttpRespon
                 actor=request.user.as_actor(),
             )
         except BreakglassError as error:
-            form.add_error(None, sentence(error))
+            put_on(form, error)
         else:
             said = _("The gate %(gate)s is retired.") % {"gate": gate.slug}
             messages.success(request, said)

@@ -21,7 +21,7 @@ from breakglass.services import gate_setups as services
 from breakglass.texts import text
 from portal.forms.gate_setup import KindForm, NameForm, answers
 from portal.http import gate_page, recipes, tenancy
-from portal.http.errors import sentence
+from portal.http.errors import put_on
 from portal.http.htmx import PageRequest, go, render_live, render_page
 
 STEPS: Final = ("kind", "name", "connect", "test", "check")
@@ -92,8 +92,7 @@ def _name(request: PageRequest, tenant: Tenant, setup: GateSetup) -> HttpRespons
                 setup=setup, actor=request.user.as_actor(), **form.cleaned_data
             )
         except BreakglassError as error:
-            field = getattr(error, "field", "")
-            form.add_error(field if field in form.fields else "slug", sentence(error))
+            put_on(form, error, field="slug")
         else:
             return _go(request, setup, "check" if setup.gate else "connect")
     context = {**_place(tenant, "name", setup), "form": form}

@@ -16,7 +16,7 @@ from breakglass.states import DeployState
 from breakglass.texts import text
 from portal.forms.approvals import CloseForm
 from portal.http import tenancy
-from portal.http.errors import sentence
+from portal.http.errors import put_on
 from portal.http.htmx import PageRequest, go, render_page
 
 
@@ -45,7 +45,7 @@ def close(request: PageRequest, tenant_slug: str, bypass_id: str) -> HttpRespons
                 reason=form.cleaned_data["reason"],
             )
         except PolicyViolation as error:
-            form.add_error("reason", sentence(error).rstrip("."))
+            put_on(form, error, field="reason")
         else:
             said = _("%(bypass_id)s is closed. The gate enforces again.") % {
                 "bypass_id": bypass_id

@@ -24,7 +24,7 @@ from breakglass.texts import text
 from portal.forms.passkeys import EnrolForm, RemoveForm
 from portal.http import accounts
 from portal.http import passkeys as challenges
-from portal.http.errors import sentence
+from portal.http.errors import put_on
 from portal.http.htmx import PageRequest, render_page
 
 
@@ -60,7 +60,7 @@ def add(request: PageRequest) -> HttpResponse:
             challenge=challenges.take(request, challenges.ENROL),
         )
     except BreakglassError as error:
-        form.add_error(None, sentence(error).rstrip("."))
+        put_on(form, error)
         return _page(request, form, status=422)
     messages.success(request, _words(made))
     return HttpResponseRedirect(reverse("passkeys"))
@@ -83,7 +83,7 @@ def remove(request: PageRequest, public_id: UUID) -> HttpResponse:
                 actor=request.user.as_actor(),
             )
         except InvalidInput as error:
-            form.add_error("reason", sentence(error).rstrip("."))
+            put_on(form, error, field="reason")
         else:
             messages.success(
                 request, _("The passkey %(name)s is removed.") % {"name": found.name}

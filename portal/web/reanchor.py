@@ -14,7 +14,7 @@ from breakglass.queries import access
 from breakglass.services import reanchoring
 from portal.forms.reanchor import ReanchorForm, ReanchorStepForm
 from portal.http import accounts, tenancy
-from portal.http.errors import sentence
+from portal.http.errors import put_on
 from portal.http.htmx import PageRequest, go, render_page
 
 
@@ -33,7 +33,7 @@ def page(request: PageRequest, tenant_slug: str) -> HttpResponse:
                 authenticated_at=at,
             )
         except (PolicyViolation, ReauthenticationRequired) as error:
-            form.add_error("reason", sentence(error).rstrip("."))
+            put_on(form, error, field="reason")
         else:
             messages.success(request, _("Proposed. Now another admin has to confirm."))
             return go(request, "audit-reanchor", tenant.slug)

@@ -29,7 +29,7 @@ from breakglass.texts import text
 from portal.forms import prefill
 from portal.forms.requests import SCOPE, RequestForm
 from portal.http import tenancy
-from portal.http.errors import sentence
+from portal.http.errors import put_on, sentence
 from portal.http.htmx import PageRequest, go, render_page, wants_fragment
 
 TEMPLATE: Final = "requests/new.html"
@@ -114,8 +114,7 @@ def _refused(
     error: PolicyViolation | NotPermitted | SentAlready | Unavailable,
 ) -> HttpResponse:
     """The form again with the refusal on it: nothing that was typed is lost."""
-    field = error.field if isinstance(error, PolicyViolation) else ""
-    form.add_error(field if field in form.fields else None, sentence(error).rstrip("."))
+    put_on(form, error)
     if isinstance(error, SentAlready):
         form.renew_key()
     is_down = isinstance(error, Unavailable)

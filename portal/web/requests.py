@@ -1,7 +1,5 @@
 """Requests: the page of one, and the decisions on it."""
 
-from typing import Any
-
 from django.contrib import messages
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
@@ -12,7 +10,7 @@ from breakglass.queries import access
 from breakglass.services import approvals
 from portal.forms.approvals import ApprovalForm, RejectionForm
 from portal.http import request_page, stepup, tenancy
-from portal.http.errors import sentence
+from portal.http.errors import put_on
 from portal.http.htmx import PageRequest, go
 
 
@@ -40,7 +38,7 @@ def approve(request: PageRequest, tenant_slug: str, bypass_id: str) -> HttpRespo
             comment=form.cleaned_data["comment"],
         )
     except PolicyViolation as error:
-        _put_on(form, error)
+        put_on(form, error)
         return request_page.show(request, tenant_slug, bypass_id, form=form)
     return stepup.proceed(request, intent, back=request.POST.get("back", ""))
 
@@ -61,15 +59,10 @@ def reject(request: PageRequest, tenant_slug: str, bypass_id: str) -> HttpRespon
             **form.cleaned_data,
         )
     except PolicyViolation as error:
-        _put_on(form, error)
+        put_on(form, error)
         return request_page.show(request, tenant_slug, bypass_id, form=form)
     said = _("%(bypass)s is rejected. The requester is told.")
     messages.success(request, said % {"bypass": bypass_id})
     if request.POST.get("back") == stepup.BACK_TO_INBOX:
         return go(request, "inbox")
     return go(request, "request-detail", tenant.slug, bypass_id)
-
-
-def _put_on(form: Any, error: PolicyViolation) -> None:
-    field = error.field if error.field in form.fields else None
-    form.add_error(field, sentence(error).rstrip("."))

@@ -11,7 +11,7 @@ from breakglass.queries import access
 from breakglass.services import comments, reminders
 from portal.forms.approvals import CommentForm
 from portal.http import request_page, tenancy
-from portal.http.errors import sentence
+from portal.http.errors import put_on
 from portal.http.htmx import PageRequest, go
 
 
@@ -44,7 +44,7 @@ def comment(request: PageRequest, tenant_slug: str, bypass_id: str) -> HttpRespo
                 text=form.cleaned_data["text"],
             )
         except PolicyViolation as error:
-            form.add_error("text", sentence(error).rstrip("."))
+            put_on(form, error, field="text")
         else:
             page = reverse("request-detail", args=[tenant.slug, bypass_id])
             return HttpResponseRedirect(f"{page}#comment")

@@ -1,4 +1,6 @@
-"""Who counts, and when a quorum is met."""
+"""Who counts, when a quorum is met, and when everybody is told again."""
+
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -7,6 +9,7 @@ from breakglass.rules.approval import (
     Person,
     count_quorum,
     counts,
+    escalates_at,
     require_second_person,
     stricter_quorum,
     united,
@@ -187,3 +190,22 @@ def test_two_accounts_of_one_person_are_united_with_all_their_groups():
         (1, ["peers", "seniors"], True),
         (2, ["peers"], True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("remind", "is_answered", "minute"),
+    [(5, False, 5), (5, True, None), (29, False, 29), (30, False, None)],
+)
+def test_everybody_is_told_again_unless_somebody_answered_or_it_lapses_before(
+    remind, is_answered, minute
+):
+    opened_at = datetime(2026, 11, 25, 2, tzinfo=UTC)
+
+    found = escalates_at(
+        opened_at=opened_at,
+        remind_after=timedelta(minutes=remind),
+        lapses_at=opened_at + timedelta(minutes=30),
+        is_answered=is_answered,
+    )
+
+    assert found == (minute and opened_at + timedelta(minutes=minute))

@@ -116,6 +116,7 @@ def test_text_with_hidden_characters_is_refused(character, where):
     with pytest.raises(InvalidInput, match=r"invisible character U\+") as refused:
         text(where.format(character))
     assert refused.value.field == "reason"
+    assert type(refused.value.field) is str  # the machine's name, not the word
     assert str(refused.value).isascii()
 
 
