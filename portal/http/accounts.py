@@ -12,7 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from breakglass import clock
 from breakglass.models import User
-from portal.http import session_rows
+from portal.http import session_end, session_rows
 
 # When the person of this session last proved who they are, by the database's clock.
 AUTHENTICATED_AT: Final = "breakglass_authenticated_at"
@@ -39,6 +39,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # untyped pac
         before = request.session.session_key
         super().login(request, user)
         session_rows.add(request, instead_of=before)
+        session_end.begin(request)
         methods = [row["method"] for row in get_authentication_records(request, user)]
         if SINGLE_SIGN_ON not in methods:
             record_authentication(request)

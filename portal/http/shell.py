@@ -109,5 +109,6 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "theme": cookies.theme_of(request, person),
         "zone": cookies.zone_of(request, person),
         "session_ends_at": session_end.ends_at(request) if person else None,
+        "session_is_last": bool(person) and session_end.is_last(request),
         "shell": Shell(request, person) if person is not None else None,
     }

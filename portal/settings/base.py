@@ -155,6 +155,7 @@ AUTH_PASSWORD_VALIDATORS = [
 SESSION_COOKIE_SAMESITE = "Lax"  # Strict would break links from mail and chat
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 12 * 3600
+SESSION_LONGEST_AGE = 24 * 3600  # from the sign-in, however often its person stays
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "portal.web.errors.csrf_failure"
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -15,6 +15,7 @@ def renew(request: PageRequest) -> HttpResponse:
     end = session_end.renew(request)
     if not wants_fragment(request):
         return HttpResponseRedirect(accounts.next_address(request, "/"))
+    news = {"ends": end.isoformat(), "last": session_end.is_last(request)}
     answer = HttpResponse(status=204)
-    answer.headers["HX-Trigger"] = json.dumps({"bg:renewed": {"ends": end.isoformat()}})
+    answer.headers["HX-Trigger"] = json.dumps({"bg:renewed": news})
     return answer

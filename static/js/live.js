@@ -73,11 +73,15 @@
     const left = Date.parse(bar.dataset.ends) - window.bg.now();
     const late = left <= 120000;
     if (bar.hidden === late) bar.hidden = !late;
-    if (left <= 0) { bar.querySelector("span").textContent = words.signedOut; bar.querySelector("button").hidden = true; }
+    if (left <= 0) { bar.querySelector("span").textContent = words.signedOut; }
+    // A day after the sign-in only a new one helps.
+    const button = $("button", bar);
+    if (button) button.hidden = left <= 0 || bar.dataset.last === "1";
   }
   body.addEventListener("bg:renewed", (event) => {
     const bar = $("#session"), count = $("#inbox-count");
     bar.dataset.ends = event.detail.ends;
+    bar.dataset.last = event.detail.last ? "1" : "";
     if (count) count.dataset.sessionEnds = event.detail.ends;
     bar.hidden = true;
   });

@@ -1,13 +1,18 @@
 """Every way to sign in is on the list of sessions, and can be ended from elsewhere."""
 
+from datetime import datetime, timedelta
+
 import pytest
 from allauth.usersessions.models import UserSession
 from django.test import Client
+from django.utils import timezone
 
+from portal.http.session_end import BEGAN_AT, ENDS_AT
 from tests import authenticator, factories
 from tests.flows.pages.test_passkeys_page import LOGIN, LOGIN_OPTIONS, challenge_of
 from tests.flows.pages.test_passkeys_page import fields as answer_of
 
+DAY = timedelta(days=1)
 STEPUP = "/accounts/reauthenticate/"
 pytestmark = pytest.mark.django_db
 
@@ -71,3 +76,25 @@ def test_proving_oneself_again_is_no_new_sign_in(client_for, people):
     peer.post(STEPUP, {"password": factories.PASSWORD})
     row = UserSession.objects.get()
     assert (row.created_at, row.session_key) == (began, peer.session.session_key)
+
+
+@pytest.mark.parametrize("is_noted", [True, False])
+def test_staying_signed_in_ends_a_day_after_the_sign_in(client_for, people, is_noted):
+    peer = client_for(people.peer)
+    assert "Stay signed in" in peer.get("/inbox").content.decode()
+    end = timezone.now() + timedelta(minutes=1)
+    began = end - timedelta(hours=23 if is_noted else 12)
+    session = peer.session
+    session[ENDS_AT] = end.isoformat()
+    # One from before sign-ins were noted counts as never prolonged.
+    session[BEGAN_AT] = began.isoformat() if is_noted else None
+    session.save()
+
+    answer = peer.post("/session/renew", headers={"HX-Request": "true"})
+
+    moved, latest = datetime.fromisoformat(peer.session[ENDS_AT]), began + DAY
+    assert end < moved <= latest
+    assert (moved == latest) == is_noted
+    assert f'"last": {str(is_noted).lower()}' in answer.headers["HX-Trigger"]
+    page = peer.get("/inbox").content.decode()
+    assert ("Stay signed in" in page) != is_noted
