@@ -179,7 +179,7 @@ def draft_body(*, postmortem: PostMortem) -> str:
         "digest": bypass.digest_hex,
         "approvals": _approvals(grant),
         "deploys": _deploys(grant),
-        "timeline": timeline.write(signed_lines(grant=grant), ""),
+        "timeline": timeline.write(lines=signed_lines(grant=grant), note=""),
     }
     return prefill(template=postmortem.template, values=values)
 

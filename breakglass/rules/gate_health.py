@@ -75,7 +75,7 @@ class Figures:
     @property
     def tenths_per_100(self) -> int | None:
         """Bypasses per 100 deploys seen, in tenths; None when none was seen."""
-        return _share(self.bypasses, self.deploys, per=10 * PER)
+        return _share(part=self.bypasses, whole=self.deploys, per=10 * PER)
 
     @property
     def answered(self) -> int:
@@ -85,7 +85,7 @@ class Figures:
     @property
     def blamed_percent(self) -> int | None:
         """How many of those blame it, wholly or partly; None without an answer."""
-        return _share(self.blamed + self.partly, self.answered, per=PER)
+        return _share(part=self.blamed + self.partly, whole=self.answered, per=PER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def _often(*, figures: Figures, thresholds: Thresholds) -> Breach | None:
     if figures.bypasses * PER < limit * figures.deploys:
         return None
     seen = {"bypasses": figures.bypasses, "deploys": figures.deploys}
-    return _breach(OFTEN, thresholds, {**seen, "threshold": limit})
+    return _breach(kind=OFTEN, thresholds=thresholds, seen={**seen, "threshold": limit})
 
 
 def _repeated(*, figures: Figures, thresholds: Thresholds) -> Breach | None:
@@ -141,9 +141,9 @@ def _repeated(*, figures: Figures, thresholds: Thresholds) -> Breach | None:
         return None
     worst = repeated[0]
     return _breach(
-        REPEATED,
-        thresholds,
-        {
+        kind=REPEATED,
+        thresholds=thresholds,
+        seen={
             "service": worst.service,
             "branch": worst.branch,
             "bypasses": worst.count,
@@ -158,7 +158,9 @@ def _unused(*, figures: Figures, thresholds: Thresholds) -> Breach | None:
     if not limit or figures.unused < limit:
         return None
     seen = {"unused": figures.unused, "closed": figures.closed}
-    return _breach(UNUSED, thresholds, {**seen, "threshold": limit})
+    return _breach(
+        kind=UNUSED, thresholds=thresholds, seen={**seen, "threshold": limit}
+    )
 
 
 def _blamed(*, figures: Figures, thresholds: Thresholds) -> Breach | None:
@@ -169,13 +171,15 @@ def _blamed(*, figures: Figures, thresholds: Thresholds) -> Breach | None:
     if blaming * PER < limit * figures.answered:
         return None
     seen = {"blamed": blaming, "answered": figures.answered}
-    return _breach(BLAMED, thresholds, {**seen, "threshold": limit})
+    return _breach(
+        kind=BLAMED, thresholds=thresholds, seen={**seen, "threshold": limit}
+    )
 
 
-def _breach(kind: str, thresholds: Thresholds, seen: Details) -> Breach:
+def _breach(*, kind: str, thresholds: Thresholds, seen: Details) -> Breach:
     return Breach(kind, {**seen, "days": thresholds.period_days})
 
 
-def _share(part: int, whole: int, *, per: int) -> int | None:
+def _share(*, part: int, whole: int, per: int) -> int | None:
     """Rounds half up, in whole numbers: a report must not depend on floats."""
     return (2 * part * per + whole) // (2 * whole) if whole else None

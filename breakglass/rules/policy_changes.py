@@ -64,7 +64,7 @@ def changes(*, before: Policy | None, after: Policy) -> tuple[TierChange, ...]:
         if slug not in old:
             found.append(TierChange(Kind.ADDED, tier, place_after=now[slug]))
             continue
-        differing = _differing(old[slug], tier)
+        differing = _differing(before=old[slug], after=tier)
         is_moved = was[slug] in moved
         if differing or is_moved:
             found.append(
@@ -83,7 +83,7 @@ def changes(*, before: Policy | None, after: Policy) -> tuple[TierChange, ...]:
     return tuple(found)
 
 
-def _differing(before: Tier, after: Tier) -> tuple[FieldChange, ...]:
+def _differing(*, before: Tier, after: Tier) -> tuple[FieldChange, ...]:
     names = [one.name for one in fields(Tier) if one.name not in {"slug", "match"}]
     pairs = [
         *((name, getattr(before.match, name), getattr(after.match, name))

@@ -74,7 +74,7 @@ class SectionClash(Conflict):
 
     code = "section_clash"
 
-    def __init__(self, clashes: Sequence[Clash]) -> None:
+    def __init__(self, *, clashes: Sequence[Clash]) -> None:
         super().__init__("somebody else saved what you changed; nothing is lost")
         self.clashes = tuple(clashes)
 
@@ -133,7 +133,8 @@ def base_of(*, section: Section, hidden: Sequence[int]) -> str:
     if not timeline.stands_in(section.text):
         return digest(section.shown)
     lines, note = timeline.read(section.text)
-    return _timeline_digest([line for line in lines if not line.seq], hidden, note)
+    own = [line for line in lines if not line.seq]
+    return _timeline_digest(own=own, hidden=hidden, note=note)
 
 
 def merge(
@@ -162,10 +163,11 @@ def merge(
             if digest(mine) != edit.base:
                 added.append(edit)
         elif edit.lines is not None and timeline.stands_in(section.text):
-            changed = _timeline_digest(edit.lines, edit.hidden, mine)
+            changed = _timeline_digest(own=edit.lines, hidden=edit.hidden, note=mine)
             stands = base_of(section=section, hidden=kept)
-            ours = timeline.write([*_seen(signed, edit.hidden), *edit.lines], mine)
-            theirs = _with_signed(section, signed, kept)
+            shown = _seen(signed=signed, hidden=edit.hidden)
+            ours = timeline.write(lines=[*shown, *edit.lines], note=mine)
+            theirs = _with_signed(section=section, signed=signed, hidden=kept)
             if changed in (edit.base, stands):
                 texts[edit.key] = theirs
             elif stands == edit.base:
@@ -177,44 +179,48 @@ def merge(
                 texts[edit.key] = mine
             else:
                 clashes.append(Clash(edit.key, edit.heading, mine, section.shown))
-    return Merged(_composed(stored.values(), texts, added), kept, tuple(clashes))
+    return Merged(
+        _composed(sections=stored.values(), texts=texts, added=added),
+        kept,
+        tuple(clashes),
+    )
 
 
 def _with_signed(
-    section: Section, signed: Sequence[Line], hidden: Sequence[int]
+    *, section: Section, signed: Sequence[Line], hidden: Sequence[int]
 ) -> str:
     lines, note = timeline.read(section.text)
     own = [line for line in lines if not line.seq]
-    return timeline.write([*_seen(signed, hidden), *own], note)
+    return timeline.write(lines=[*_seen(signed=signed, hidden=hidden), *own], note=note)
 
 
-def _seen(signed: Sequence[Line], hidden: Sequence[int]) -> list[Line]:
+def _seen(*, signed: Sequence[Line], hidden: Sequence[int]) -> list[Line]:
     return [line for line in signed if line.seq not in hidden]
 
 
-def _timeline_digest(own: Sequence[Line], hidden: Sequence[int], note: str) -> str:
+def _timeline_digest(*, own: Sequence[Line], hidden: Sequence[int], note: str) -> str:
     lines = sorted((line.when, line.what) for line in own)
     return digest(repr((lines, sorted(set(hidden)), note)))
 
 
 def _composed(
-    sections: Iterable[Section], texts: Mapping[str, str], added: Sequence[Edit]
+    *, sections: Iterable[Section], texts: Mapping[str, str], added: Sequence[Edit]
 ) -> str:
     """Untouched sections stay as they are, to the byte."""
     parts: list[str] = []
     for section in sections:
         if section.key in texts and texts[section.key] != section.shown:
-            parts += _written(section.head.strip(), texts[section.key])
+            parts += _written(head=section.head.strip(), text=texts[section.key])
         else:
             parts += [section.head, section.text]
     for edit in added:
         if parts and not "".join(parts).endswith("\n\n"):
             parts.append("\n\n")
-        parts += _written(f"## {edit.heading}", _plain(edit.text))
+        parts += _written(head=f"## {edit.heading}", text=_plain(edit.text))
     return "".join(parts)
 
 
-def _written(head: str, text: str) -> list[str]:
+def _written(*, head: str, text: str) -> list[str]:
     """An open code fence is closed, or it would swallow the next heading."""
     fence = ""
     for raw in text.splitlines():

@@ -54,7 +54,7 @@ def read(text: str) -> tuple[tuple[Line, ...], str]:
     return tuple(lines), "\n".join(around).strip("\n")
 
 
-def write(lines: Sequence[Line], note: str) -> str:
+def write(*, lines: Sequence[Line], note: str) -> str:
     """Returns the table by time, and the note below it."""
     ordered = sorted(lines, key=lambda line: (line.when, line.seq))
     rows = [

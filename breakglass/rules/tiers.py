@@ -185,7 +185,10 @@ def covers(*, match: Match, other: Match) -> bool:
     if match.minimum_impact == Impact.HIGH and other.minimum_impact != Impact.HIGH:
         return False
     return all(
-        not ours or (bool(theirs) and all(_covered(ours, one) for one in theirs))
+        not ours
+        or (
+            bool(theirs) and all(_covered(patterns=ours, pattern=one) for one in theirs)
+        )
         for ours, theirs in (
             (match.gates, other.gates),
             (match.services, other.services),
@@ -196,7 +199,7 @@ def covers(*, match: Match, other: Match) -> bool:
     )
 
 
-def _covered(patterns: tuple[str, ...], pattern: str) -> bool:
+def _covered(*, patterns: tuple[str, ...], pattern: str) -> bool:
     if pattern in patterns:
         return True
     return "*" not in pattern and _fits(patterns=patterns, value=pattern)

@@ -126,7 +126,7 @@ def save_sections(
         theirs = postmortem.gate_blamed
         clashes.append(Clash(rules.GATE, "", given.gate_blamed, theirs))
     if clashes:
-        raise SectionClash(clashes)
+        raise SectionClash(clashes=clashes)
     postmortem.drafts.filter(person=person).delete()
     is_new = Choice.MINE in (items, gate) or merged.body != postmortem.body
     if not is_new and list(merged.hidden) == postmortem.hidden_lines:

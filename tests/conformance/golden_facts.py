@@ -93,12 +93,7 @@ DROPPED = {
     "statement_sha256": STATEMENT_DIGEST,
 }
 DEBT = {"assignee": ONCALL["name"], "due_at": CLOSED}
-MEMBER = {
-    "role": "peers",
-    "person": PEER["name"],
-    "id": PEER["id"],
-    "kind": "human",
-}
+MEMBER = {"role": "peers", "person": PEER["name"], "id": PEER["id"], "kind": "human"}
 THE_CLOSE = {"closed_at": CLOSED, "expires_at": CLOSED, "reason": ""}
 FINDING = {
     "finding": "b6d1f6b0-3c0c-4a9e-9a55-5b1a7d0c9e21",

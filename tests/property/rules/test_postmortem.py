@@ -107,7 +107,8 @@ CELLS = st.text(alphabet="ab| \\", max_size=10).map(lambda text: " ".join(text.s
 @given(rows=st.lists(st.tuples(CELLS, st.integers(0, 9)), max_size=5))
 def test_a_timeline_is_read_as_it_was_written(rows):
     lines = [Line(f"2026-11-25 02:00:0{n} UTC", what, n) for what, n in rows]
-    once = write(lines, "below")
+    once = write(lines=lines, note="below")
 
-    assert write(*read(once)) == once
+    again, note = read(once)
+    assert write(lines=again, note=note) == once
     assert sorted(read(once)[0], key=repr) == sorted(lines, key=repr)

@@ -13,7 +13,7 @@ SIGNED = (
 )
 BODY = (
     "# BG-1\n\n## Summary\n\n_Three sentences._\n\n## Timeline\n\n"
-    + write(SIGNED, "")
+    + write(lines=SIGNED, note="")
     + "\n\n## Impact\n\nMany.\n"
 )
 

@@ -20,6 +20,7 @@ ALLOWED = {
     "dataclasses",
     "datetime",
     "enum",
+    "hashlib",
     "re",
     "typing",
     "unicodedata",
@@ -28,6 +29,16 @@ ALLOWED = {
 CLOCKS = {"now", "utcnow", "today"}
 # A value, then how to look at it: these read better without a keyword.
 ONE_VALUE = {
+    "split",
+    "digest",
+    "read",
+    "check_when",
+    "stands_in",
+    "_plain",
+    "_cells",
+    "_cell",
+    "_log",
+    "_moved",
     "check_identifier",
     "check_text",
     "check_url",
@@ -58,7 +69,7 @@ def test_rules_import_nothing_that_has_effects(tree):
         elif isinstance(node, ast.ImportFrom):
             names = [node.module]
         for name in names:
-            assert name in ALLOWED or name.startswith("breakglass.rules."), name
+            assert name in ALLOWED or f"{name}.".startswith("breakglass.rules."), name
 
 
 def test_rules_never_ask_what_time_it_is(tree):
