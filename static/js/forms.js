@@ -5,7 +5,11 @@
   // Each form with a text has a draft: named by the page, or by the form's own address.
   // It goes when the form has arrived. A sign-in or a page that says no keeps it.
   const SENT = "draft-sent";
-  const draftOf = (form) => `draft:${form.dataset.draft || new URL(form.getAttribute("action") || "", location.href).pathname}`;
+  // It is its writer's: on a page of somebody else, and with the sign-out, it goes.
+  const person = document.documentElement.dataset.person || "", mine = `draft:${person}:`;
+  const drop = (goes) => Object.keys(sessionStorage).filter((key) => key.startsWith("draft:") && goes(key)).forEach((key) => sessionStorage.removeItem(key));
+  if (person) drop((key) => !key.startsWith(mine));
+  const draftOf = (form) => `${mine}${form.dataset.draft || new URL(form.getAttribute("action") || "", location.href).pathname}`;
   const isKept = (form) => "draft" in form.dataset || (form.getAttribute("method")?.toLowerCase() === "post" && $("textarea", form) && !("noDraft" in form.dataset));
   function arrived() {
     const key = sessionStorage.getItem(SENT);
@@ -52,7 +56,7 @@
       restore(form);
     }
     for (const el of $$("[data-clear-draft]")) {
-      for (const key of Object.keys(sessionStorage)) if (key.startsWith(`draft:${el.dataset.clearDraft}`)) sessionStorage.removeItem(key);
+      drop((key) => key.startsWith(`${mine}${el.dataset.clearDraft}`));
     }
   }
   function errors(from = document) {
@@ -64,6 +68,7 @@
   }
   addEventListener("submit", (event) => {
     const form = event.target, busy = event.submitter?.dataset.busy;
+    if ("dropDrafts" in form.dataset) drop(() => true);
     if (form.method === "dialog" || form.hasAttribute("hx-post")) return;
     if (form.dataset.sent && Date.now() - form.dataset.sent < 5000) { event.preventDefault(); return; }
     form.dataset.sent = Date.now();

@@ -1,9 +1,11 @@
 """The browser's drafts: they come back to their own field, or not at all."""
 
 import pytest
+from django.contrib.sessions.models import Session
 
 from breakglass.services import grants
-from tests.browser.steps import expect, postmortem_url
+from tests import factories
+from tests.browser.steps import expect, postmortem_url, request_url
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 WHY = "Not before the database team has looked."
@@ -69,3 +71,28 @@ def test_a_draft_stays_out_of_fields_that_it_may_not_belong_to(open_page, people
         "Changed by somebody else.",
     ]
     expect(page.locator("#sr")).to_have_text("Your draft was restored")
+
+
+def test_a_draft_is_its_writers_alone_and_goes_with_the_sign_out(
+    open_page, people, pending_request
+):
+    def sign_in(person):
+        page.goto(request_url(pending_request))
+        page.get_by_label("E-mail").fill(person.email)
+        page.get_by_label("Password").fill(factories.PASSWORD)
+        page.get_by_role("button", name="Sign in", exact=True).click()
+        comment = page.locator("main textarea").first
+        expect(comment).to_have_value("")
+        assert page.evaluate(KEPT) == []
+        comment.fill(WHY)
+        assert len(page.evaluate(KEPT)) == 1
+
+    page = open_page()
+    sign_in(people.peer)
+    Session.objects.all().delete()
+    sign_in(people.approver1)
+
+    page.goto("/accounts/logout/")
+    page.locator("main").get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/accounts/login/**")
+    assert page.evaluate(KEPT) == []
