@@ -111,16 +111,16 @@ def unfinished(user: User) -> list[Intent]:
 
 
 def _nothing(error: BreakglassError) -> str:
-    return _("nothing was recorded. %(why)s") % {"why": sentence(error)}
+    return _("Nothing was recorded. %(why)s") % {"why": sentence(error)}
 
 
 def _kept(error: SigningFailed) -> str:
     """Says what went wrong, and that there is nothing to do about one's decision."""
     what = {
-        "busy": _("the signing service is slow and others wait for it"),
-        "service": _("the signing service cannot sign at the moment"),
-        "verify": _("the signing service answered with a signature that does not hold"),
-    }.get(error.stage, _("the signing service did not answer"))
+        "busy": _("The signing service is slow and others wait for it"),
+        "service": _("The signing service cannot sign at the moment"),
+        "verify": _("The signing service answered with a signature that does not hold"),
+    }.get(error.stage, _("The signing service did not answer"))
     return _(
         "%(what)s. Nothing was granted, and your decision is kept: it is retried by "
         "itself. The request's page says whether a passkey would let it go on."

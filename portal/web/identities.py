@@ -56,7 +56,7 @@ def unlink(request: PageRequest, identity_id: int) -> HttpResponse:
         reason = form.cleaned_data["reason"]
         identities.unlink_own(user=request.user, identity_id=identity.pk, reason=reason)
         messages.success(
-            request, _("the identity is unlinked. It is in the audit log.")
+            request, _("The identity is unlinked. It is in the audit log.")
         )
         return go(request, "identities")
     context = {
@@ -70,5 +70,5 @@ def unlink(request: PageRequest, identity_id: int) -> HttpResponse:
 
 def _ask(request: PageRequest, back: str) -> HttpResponse:
     """A stolen session links and unlinks nothing: the person signs in again first."""
-    messages.warning(request, _("sign in again first: this changes how you sign in."))
+    messages.warning(request, _("Sign in again first: this changes how you sign in."))
     return HttpResponseRedirect(f"{reverse('stepup')}?{urlencode({'next': back})}")

@@ -51,7 +51,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         )
     except PasskeyRefused as error:
         messages.error(
-            request, _("you are not signed in. %(why)s") % {"why": sentence(error)}
+            request, _("You are not signed in. %(why)s") % {"why": sentence(error)}
         )
         return HttpResponseRedirect(reverse("account_login"))
     accounts.sign_in_by_passkey(request, person)

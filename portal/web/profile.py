@@ -26,7 +26,7 @@ def index(request: PageRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         wanted = preferences.Preferences(**form.cleaned_data)
         preferences.choose(user=request.user, chosen=wanted)
-        messages.success(request, _("your choices are saved."))
+        messages.success(request, _("Your choices are saved."))
         response = redirect("profile")
         cookies.keep(request, response, cookies.THEME, wanted.theme or "auto")
         name = settings.LANGUAGE_COOKIE_NAME
@@ -75,5 +75,5 @@ def end_session(request: PageRequest) -> HttpResponse:
         msg = text("this session is none of yours, or it has ended already")
         raise NotFound(msg)
     else:
-        messages.success(request, _("that browser is signed out."))
+        messages.success(request, _("That browser is signed out."))
     return go(request, "profile-sessions")

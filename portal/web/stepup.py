@@ -106,7 +106,7 @@ def _by_passkey(request: PageRequest, intent: Intent | None) -> HttpResponse:
     except PasskeyRefused as error:
         form = ReauthenticateForm()
         messages.error(
-            request, _("nothing was recorded. %(why)s") % {"why": sentence(error)}
+            request, _("Nothing was recorded. %(why)s") % {"why": sentence(error)}
         )
         return _page(request, intent, form, is_fresh=False, status=422)
     if intent is None:

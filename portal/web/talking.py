@@ -46,6 +46,7 @@ def comment(request: PageRequest, tenant_slug: str, bypass_id: str) -> HttpRespo
         except PolicyViolation as error:
             put_on(form, error, field="text")
         else:
+            messages.success(request, _("Your comment is on record."))
             page = reverse("request-detail", args=[tenant.slug, bypass_id])
             return HttpResponseRedirect(f"{page}#comment")
     return request_page.show(request, tenant_slug, bypass_id, comment_form=form)

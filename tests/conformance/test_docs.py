@@ -5,6 +5,7 @@ import json
 import re
 from pathlib import Path
 
+from breakglass import outbox
 from breakglass.audit import events
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,3 +110,16 @@ def test_the_configuration_names_no_variable_that_nobody_reads():
     )
 
     assert [name for name in documented() if f'"{name}"' not in code] == []
+
+
+def test_every_message_has_a_row_that_says_who_is_told():
+    page = (ROOT / "docs" / "notifications.md").read_text()
+    rows = re.findall(r"^\| `([a-z_.]+)` \| ([^|]+) \| ([^|]+) \|", page, re.MULTILINE)
+    topics = {
+        value
+        for name, value in vars(outbox).items()
+        if name.isupper() and isinstance(value, str) and "." in value
+    }
+
+    assert sorted(topic for topic, _when, _who in rows) == sorted(topics)
+    assert all(when.strip() and who.strip() for _topic, when, who in rows)

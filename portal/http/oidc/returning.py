@@ -78,7 +78,7 @@ def _link(request: PageRequest, sign_in: SignIn) -> HttpResponse:
     )
     messages.success(
         request,
-        _("you can sign in with %(provider)s now.")
+        _("You can sign in with %(provider)s now.")
         % {"provider": sign_in.provider.name},
     )
     return HttpResponseRedirect(reverse("identities"))

@@ -146,8 +146,8 @@ def test_with_every_slot_taken_the_decision_is_kept_and_due_at_once(
 @pytest.mark.parametrize(
     ("stage", "mode", "words"),
     [
-        (FULCIO, hostile.SILENT, "the signing service did not answer"),
-        (REKOR, hostile.FAILS, "the signing service cannot sign at the moment"),
+        (FULCIO, hostile.SILENT, "The signing service did not answer"),
+        (REKOR, hostile.FAILS, "The signing service cannot sign at the moment"),
     ],
 )
 def test_the_page_says_that_the_decision_waits_for_its_signature(

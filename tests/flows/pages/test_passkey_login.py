@@ -46,7 +46,7 @@ def test_an_answer_signs_in_once_and_only_its_own_session(client, people, key):
         assert refused.headers["Location"] == "/accounts/login/"
         client.post(LOGIN_OPTIONS)  # a new challenge, which it does not answer
     assert client.get("/inbox").status_code == 302
-    assert "you are not signed in" in text(client.get("/accounts/login/"))
+    assert "You are not signed in" in text(client.get("/accounts/login/"))
 
 
 def test_nobody_signs_in_with_what_is_removed_unknown_or_a_closed_accounts(

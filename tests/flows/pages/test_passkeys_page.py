@@ -238,7 +238,7 @@ def test_a_bad_answer_is_said_and_the_decision_waits(peer, people, gate, key):
 
     other = {"intent": intent.public_id, **fields(key.answer(b"\1" * 32))}
     assert peer.post(STEPUP, other).headers["Location"] == page
-    assert "nothing was recorded. The passkey answered another question" in text(
+    assert "Nothing was recorded. The passkey answered another question" in text(
         peer.get(page)
     )
     half = {"intent": intent.public_id, "credential_id": "AAAA"}
@@ -294,7 +294,7 @@ def test_a_policy_that_gets_stricter_while_signing_leads_back_to_the_request(
 
     page = f"/t/acme/requests/{bypass.bypass_id}"
     assert answer.headers["Location"] == page
-    assert "nothing was recorded. This tier asks for a passkey" in text(peer.get(page))
+    assert "Nothing was recorded. This tier asks for a passkey" in text(peer.get(page))
     assert not Approval.objects.exists()
 
 

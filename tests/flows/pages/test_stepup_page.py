@@ -96,7 +96,7 @@ def test_without_the_signing_service_nothing_is_granted_and_the_page_says_so(
     approve(peer, pending_request)
     assert not Grant.objects.exists()
     shown = text(peer.get(page_of(pending_request)))
-    assert "the signing service did not answer" in shown
+    assert "The signing service did not answer" in shown
     assert "waiting for the signature" in shown
     assert "Waiting for signature" in text(peer.get("/inbox"))
 

@@ -41,7 +41,7 @@ def test_a_person_links_an_identity_by_signing_in_there(peer, people, idp):
 
     assert back.headers["Location"] == PAGE
     page = text(peer.get(PAGE))
-    assert "you can sign in with Fake ID now" in page
+    assert "You can sign in with Fake ID now" in page
     assert "sub-peer" in page
     assert idp.issuer in page
     assert AuditEntry.objects.get(event="identity.linked").actor == people.peer.email
