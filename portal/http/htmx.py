@@ -118,7 +118,7 @@ class LoginRedirectMiddleware:
         if location.path != login or location.netloc:
             return response
         if not htmx:
-            if request.method == "POST" and request.path != login:
+            if request.method == "POST" and location.query:  # the wall's own redirect
                 # Back to the page with the form, where the text is kept; the address
                 # of the POST answers no GET.
                 response.headers["Location"] = back_to_sign_in(request)
