@@ -91,18 +91,11 @@ def end(
     if review is None:
         msg = text("this is not in review any more")
         raise Conflict(msg)
-    is_reviewer = person.is_active and person in review.reviewers.all()
-    if outcome != ReviewOutcome.TAKEN_BACK and not is_reviewer:
-        msg = text("only its reviewers can say that")
-        raise NotPermitted(msg)
-    if outcome == ReviewOutcome.DONE and _is_own(postmortem, person):
-        msg = text("whoever owns this or wrote some of it cannot find it done")
-        raise NotPermitted(msg)
+    _require_may_end(postmortem, review, person=person, outcome=outcome)
     if outcome == ReviewOutcome.DONE and revision != postmortem.revision:
         msg = text("this was saved again while you were reading: look at it once more")
         raise Conflict(msg)
-    asks = outcome == ReviewOutcome.CHANGES_ASKED
-    if asks and not comment.strip():
+    if outcome == ReviewOutcome.CHANGES_ASKED and not comment.strip():
         msg = text("say what should change")
         raise PolicyViolation(msg, field="comment")
     now = clock.db_now()
@@ -144,6 +137,22 @@ def take_back(*, tenant: Tenant, bypass_id: str, person: User) -> PostMortem:
         comment="",
         revision=0,
     )
+
+
+def _require_may_end(
+    postmortem: PostMortem,
+    review: PostMortemReview,
+    *,
+    person: User,
+    outcome: ReviewOutcome,
+) -> None:
+    is_reviewer = person.is_active and person in review.reviewers.all()
+    if outcome != ReviewOutcome.TAKEN_BACK and not is_reviewer:
+        msg = text("only its reviewers can say that")
+        raise NotPermitted(msg)
+    if outcome == ReviewOutcome.DONE and _is_own(postmortem, person):
+        msg = text("whoever owns this or wrote some of it cannot find it done")
+        raise NotPermitted(msg)
 
 
 def _is_own(postmortem: PostMortem, person: User) -> bool:
