@@ -119,7 +119,7 @@ def test_a_proof_state_is_a_filter(auditor, acme, gate):
     signatures.sign_due()
     log_checks.check_new()
     sealed = ChainHead.objects.get(tenant=acme).seq - 1
-    factories.gate(acme, "new")
+    factories.gate(acme, "newest")
 
     waiting = shown(text(auditor.get(LOG, {"proof": "waiting"})))
     assert waiting == numbers(acme, seq__gt=sealed)
