@@ -149,7 +149,7 @@ def test_what_is_not_ready_is_not_found(auditor):
         ({"scope": ""}, "Choose what to take"),
         ({"scope": "filter"}, "Select a valid choice"),
         ({"scope": "bypass"}, "Enter the bypass, like BG-7Q4MZK"),
-        ({"scope": "bypass", "bypass_id": "BG-000000"}, "there is no request"),
+        ({"scope": "bypass", "bypass_id": "BG-000000"}, "There is no request"),
     ],
 )
 def test_what_is_missing_is_named(auditor, fields, said):
