@@ -258,7 +258,7 @@ def test_a_tier_that_needs_a_passkey_says_so_and_takes_no_password(
     page = text(peer.get(f"/t/acme/requests/{bypass.bypass_id}"))
     assert "Each approval needs a passkey." in page
     assert "Ready with theirs: Peer." in page
-    assert "with your passkey" in page
+    assert "Your passkey answers for it on the next page." in page
 
     answer = approve(peer, bypass)  # a fresh session does not sign at once
     intent = Intent.objects.get(kind="approval")
