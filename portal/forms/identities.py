@@ -10,7 +10,7 @@ from breakglass.texts import text, translated
 
 REASON_MAXIMUM: Final = 300
 # The same words where the account exists and is somebody else's to change.
-UNKNOWN: Final = text("Nobody whom you manage has this address.")
+UNKNOWN: Final = text("Nobody whom you manage has this address")
 
 
 class UnlinkForm(forms.Form):

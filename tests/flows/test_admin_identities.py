@@ -101,7 +101,7 @@ def test_nobody_merges_or_links_a_person_of_another_tenant(
         text(admin.post(at("merge", people.peer.pk), data)).split("content-main")[1]
         for data in (unknown, sent)
     ]
-    assert "Nobody whom you manage has this address." in pages[0]
+    assert "Nobody whom you manage has this address" in pages[0]
     swapped = pages[1].replace(charlie.email, unknown["email"])
     assert _bare(swapped) == _bare(pages[0]), "whether somebody exists is not told"
     charlie.refresh_from_db()
