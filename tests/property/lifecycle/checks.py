@@ -15,8 +15,7 @@ from breakglass.models import (
     PostMortem,
 )
 from breakglass.queries import postmortems
-from breakglass.services import grants, requests
-from breakglass.services import postmortems as postmortem_services
+from breakglass.services import grants, postmortem_opening, requests
 from tests import database
 from tests.flows.services import steps
 
@@ -161,7 +160,7 @@ def at_the_end(machine):
     if not hasattr(machine, "world"):
         return
     database.advance(timedelta(days=1).total_seconds())
-    for sweep in (grants.expire_due, requests.lapse_due, postmortem_services.open_due):
+    for sweep in (grants.expire_due, requests.lapse_due, postmortem_opening.open_due):
         sweep()
         assert sweep() == 0, "a sweep that ran has nothing left"
     after_every_step(machine)
