@@ -225,7 +225,7 @@ def test_too_many_pending_requests_leave_no_dead_button(
     assert CALL in page
     answer = oncall.post(NEW, filled())
     assert answer.status_code == 422
-    assert "You have 1 open requests and the limit is 1." in text(answer)
+    assert "You have 1 open request and the limit is 1." in text(answer)
     assert "Checkout returns 5xx" in text(answer), "nothing typed is lost"
 
 
