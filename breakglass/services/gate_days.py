@@ -84,8 +84,7 @@ def keep_flushing(*, stopped: threading.Event) -> None:
         is_last = stopped.wait(FLUSH_EVERY)
         try:
             TALLY.flush()
-        # The edge of the thread: a database that is away must not end the counting.
-        except Exception:
+        except Exception:  # the thread's edge: no lost database ends the counting
             logger.exception("gate_days.not_flushed")
         finally:
             connection.close()  # nothing is held between two flushes

@@ -23,8 +23,7 @@ def guard_logs() -> None:
     """
     try:
         log_guard.check_heads()
-    # The edge of a start: whatever is wrong here, the process has to come up.
-    except Exception:
+    except Exception:  # the edge of a start: whatever is wrong, the process comes up
         logger.exception("start.logs_not_guarded")
     finally:
         connections.close_all()  # a child forked later must not inherit one

@@ -76,7 +76,7 @@ def _tenant_in_trouble(request: HttpRequest) -> Tenant | None:
         slug = slug or request.session.get(tenancy.SESSION_KEY)
     except DatabaseError:
         return None
-    except Exception:
+    except Exception:  # the edge: an error page must not fail for want of a tenant
         logger.exception("error_page.tenant_unknown")
         return None
     chosen = (tenant for tenant in ours if tenant.slug == slug)
