@@ -81,7 +81,7 @@ def tenant_of(user):
     return Tenant.objects.filter(roles__memberships__user=user).distinct().get()
 
 
-def gate(tenant, slug, *, environment="", data_class=""):
+def gate(tenant, slug, *, environment="", data_class="", in_setup=False):
     """Registers a gate."""
     return gate_services.register(
         tenant=tenant,
@@ -90,6 +90,7 @@ def gate(tenant, slug, *, environment="", data_class=""):
         environment=environment,
         data_class=data_class,
         actor=OPERATOR,
+        in_setup=in_setup,
     )
 
 

@@ -42,27 +42,33 @@ _lately: dict[tuple[int, Call], float] = {}
 _bursts: dict[tuple[int, str, bool], tuple[float, int]] = {}
 
 
-def note(*, gate: Gate, call: Call) -> bool:
+def is_due(*, gate_id: int, call: Call) -> bool:
+    """Says whether no call like this one was noted within EVERY; asks nothing."""
+    lately = _lately.get((gate_id, call), -EVERY.total_seconds())
+    return time.monotonic() - lately >= EVERY.total_seconds()
+
+
+def note(*, gate_id: int, gate: str, call: Call) -> bool:
     """
     Notes that a gate called; returns whether anything was written.
 
     Never raises for the database's sake, never waits for a lock, and does not wait
     for the disk: losing the last second of this in a crash harms nobody.
     """
-    key, now = (gate.pk, call), time.monotonic()
-    if now - _lately.get(key, -EVERY.total_seconds()) < EVERY.total_seconds():
+    key, now = (gate_id, call), time.monotonic()
+    if not is_due(gate_id=gate_id, call=call):
         return False
-    if _is_flood(gate=gate, call=call, now=now):
+    if _is_flood(gate_id=gate_id, call=call, now=now):
         return False
     if len(_lately) >= _REMEMBERED:
         _lately.clear()
     _lately[key] = now
     try:
-        return _write(gate_id=gate.pk, call=call)
+        return _write(gate_id=gate_id, call=call)
     except Error as error:
         logger.warning(
             "gate.contact_not_noted",
-            extra={"gate": gate.slug, "why": type(error).__name__},
+            extra={"gate": gate, "why": type(error).__name__},
         )
         return False
 
@@ -73,9 +79,9 @@ def forget() -> None:
     _bursts.clear()
 
 
-def _is_flood(*, gate: Gate, call: Call, now: float) -> bool:
+def _is_flood(*, gate_id: int, call: Call, now: float) -> bool:
     """Counts what is about to be written; refusals never crowd out the rest."""
-    key = (gate.pk, call.call, call.is_accepted)
+    key = (gate_id, call.call, call.is_accepted)
     since, count = _bursts.get(key, (now, 0))
     if now - since >= EVERY.total_seconds():
         since, count = now, 0

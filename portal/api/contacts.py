@@ -12,7 +12,7 @@ from portal.api.schemas import FIELDS
 
 _TOKEN: Final = "breakglass.token"  # noqa: S105 - a key, not a secret
 _TOLD: Final = "breakglass.told"
-_ADDRESS_MAX: Final = 60
+ADDRESS_MAX: Final = 60
 
 
 def met(request: HttpRequest, token: GateToken) -> None:
@@ -37,13 +37,14 @@ def note(request: HttpRequest, response: HttpResponse, *, endpoint: str) -> None
         if response.status_code == HTTPStatus.UNAUTHORIZED:
             outcome = _why(token)
     contacts.note(
-        gate=token.gate,
+        gate_id=token.gate_id,
+        gate=token.gate.slug,
         call=contacts.Call(
             call=call,
             outcome=outcome,
             is_accepted=not is_refused,
             token=token.prefix,
-            address=str(request.META.get("REMOTE_ADDR", ""))[:_ADDRESS_MAX],
+            address=str(request.META.get("REMOTE_ADDR", ""))[:ADDRESS_MAX],
         ),
     )
 
@@ -52,7 +53,7 @@ def _code(response: HttpResponse) -> str:
     """Names the field only where it is one of ours: callers may send any other."""
     said = json.loads(response.content)["error"]
     field = said.get("field") or ""
-    return f"{said['code']} {field if field in FIELDS else ''}".strip()[:_ADDRESS_MAX]
+    return f"{said['code']} {field if field in FIELDS else ''}".strip()[:ADDRESS_MAX]
 
 
 def _why(token: GateToken) -> str:

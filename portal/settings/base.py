@@ -45,6 +45,9 @@ OPEN_REQUEST_LIMIT: int = env.int("BREAKGLASS_OPEN_REQUEST_LIMIT", 5)
 DEPLOY_REPORT_DEADLINE: Final = timedelta(
     minutes=env.int("BREAKGLASS_DEPLOY_REPORT_MINUTES", 60)
 )
+# Behind a pooler that cuts sessions into transactions LISTEN is deaf: both off.
+DECISION_SNAPSHOT: bool = env.bool("BREAKGLASS_DECISION_SNAPSHOT", True)
+DECISION_PREPARED: bool = env.bool("BREAKGLASS_DECISION_PREPARED", True)
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",

@@ -92,7 +92,9 @@ def test_a_callers_own_words_are_not_kept(gate, gate_token):
 def test_refused_calls_that_all_differ_are_not_all_written(gate, gate_token):
     for number in range(contacts.AT_ONCE + 3):
         contacts.note(
-            gate=gate, call=contacts.Call("decision", f"{number}", False, "", "")
+            gate_id=gate.pk,
+            gate=gate.slug,
+            call=contacts.Call("decision", f"{number}", False, "", ""),
         )
     assert GateContact.objects.count() == contacts.AT_ONCE
 
