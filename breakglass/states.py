@@ -57,9 +57,9 @@ class GateBlame(TextChoices):
 class ReviewOutcome(TextChoices):
     """How the review of a post-mortem ended. One that goes on has none yet."""
 
-    DONE = "done", "Done"
-    CHANGES_ASKED = "changes_asked", "Changes asked for"
-    TAKEN_BACK = "taken_back", "Taken back"
+    DONE = "done", text("Done")
+    CHANGES_ASKED = "changes_asked", text("Changes asked for")
+    TAKEN_BACK = "taken_back", text("Taken back")
 
 
 class PolicyState(TextChoices):
@@ -139,9 +139,9 @@ class ExportState(TextChoices):
 class ExportFormat(TextChoices):
     """What an export is a file of."""
 
-    ARCHIVE = "archive", "Evidence archive"
-    LINES = "jsonl", "JSON Lines with signatures"
-    TABLE = "csv", "Table for spreadsheets"
+    ARCHIVE = "archive", text("Evidence archive")
+    LINES = "jsonl", text("JSON Lines with signatures")
+    TABLE = "csv", text("Table for spreadsheets")
 
 
 class DeliveryState(TextChoices):
@@ -156,10 +156,10 @@ class DeliveryState(TextChoices):
 class FindingKind(TextChoices):
     """What was found about a gate. Its rules are in rules/gate_health.py."""
 
-    BYPASSED_OFTEN = "bypassed_often", "Bypassed often"
-    SCOPE_REPEATED = "scope_repeated", "Bypassed again for one service"
-    BYPASS_UNUSED = "bypass_unused", "Bypasses that nobody used"
-    GATE_BLAMED = "gate_blamed", "Blamed by post-mortems"
+    BYPASSED_OFTEN = "bypassed_often", text("Bypassed often")
+    SCOPE_REPEATED = "scope_repeated", text("Bypassed again for one service")
+    BYPASS_UNUSED = "bypass_unused", text("Bypasses that nobody used")
+    GATE_BLAMED = "gate_blamed", text("Blamed by post-mortems")
 
 
 State = TypeVar("State", bound=TextChoices)

@@ -1,5 +1,6 @@
 """Tables and constraints; everything is re-exported here."""
 
+from breakglass.models import labels
 from breakglass.models.audit import AuditEntry, ChainHead, Checkpoint
 from breakglass.models.credentials import Credential, CredentialNotice
 from breakglass.models.deploys import Deploy
@@ -75,3 +76,5 @@ __all__ = [
     "Tier",
     "User",
 ]
+
+labels.put_on("breakglass")

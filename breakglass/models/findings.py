@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from breakglass.models.gates import Gate
 from breakglass.models.people import User
@@ -25,7 +26,7 @@ class Finding(models.Model):
     owner = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, blank=True, related_name="findings"
     )
-    facts = models.JSONField(help_text="What was seen when it was opened.")
+    facts = models.JSONField(help_text=_("What was seen when it was opened."))
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
     closed_by = models.ForeignKey(
@@ -90,31 +91,33 @@ class HealthTerms(models.Model):
         Tenant, on_delete=models.PROTECT, primary_key=True, related_name="health_terms"
     )
     period_days = models.PositiveSmallIntegerField(
-        default=DEFAULTS.period_days, help_text="How many days back is looked."
+        default=DEFAULTS.period_days, help_text=_("How many days back is looked.")
     )
     bypasses_per_100 = models.PositiveSmallIntegerField(
         default=DEFAULTS.bypasses_per_100,
-        help_text="Bypasses per 100 deploys seen, from which a gate is bypassed often.",
+        help_text=_(
+            "Bypasses per 100 deploys seen, from which a gate is bypassed often."
+        ),
     )
     minimum_deploys = models.PositiveIntegerField(
         default=DEFAULTS.minimum_deploys,
-        help_text="Deploys seen below which that is not judged.",
+        help_text=_("Deploys seen below which that is not judged."),
     )
     scope_repeats = models.PositiveSmallIntegerField(
         default=DEFAULTS.scope_repeats,
-        help_text="Bypasses of one gate for one service, from which it repeats.",
+        help_text=_("Bypasses of one gate for one service, from which it repeats."),
     )
     unused = models.PositiveSmallIntegerField(
         default=DEFAULTS.unused,
-        help_text="Closed bypasses of a gate that no deploy used.",
+        help_text=_("Closed bypasses of a gate that no deploy used."),
     )
     blamed_percent = models.PositiveSmallIntegerField(
         default=DEFAULTS.blamed_percent,
-        help_text="Percent of post-mortems that blame the gate.",
+        help_text=_("Percent of post-mortems that blame the gate."),
     )
     minimum_postmortems = models.PositiveSmallIntegerField(
         default=DEFAULTS.minimum_postmortems,
-        help_text="Post-mortems with an answer below which that is not judged.",
+        help_text=_("Post-mortems with an answer below which that is not judged."),
     )
     checked_at = models.DateTimeField(null=True, blank=True)
 

@@ -9,6 +9,7 @@ from breakglass.actors import Actor, ActorKind
 from breakglass.models.people import RoleGroup, User
 from breakglass.models.tenants import Tenant
 from breakglass.states import GateKind
+from breakglass.texts import text
 
 
 class Gate(models.Model):
@@ -46,9 +47,9 @@ class Gate(models.Model):
         ordering = ("tenant", "slug")
         default_permissions = ()
         permissions = (
-            ("view_gate", "Sees the gate"),
-            ("request_gate_bypass", "Asks for a bypass of this gate"),
-            ("manage_gate", "Makes and revokes the gate's tokens"),
+            ("view_gate", text("Sees the gate")),
+            ("request_gate_bypass", text("Asks for a bypass of this gate")),
+            ("manage_gate", text("Makes and revokes the gate's tokens")),
         )
         constraints = (
             models.UniqueConstraint(

@@ -5,6 +5,7 @@ import uuid
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from breakglass.models.people import User
 from breakglass.models.tenants import Tenant
@@ -110,14 +111,14 @@ class Export(models.Model):
         User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     reason = models.TextField()
-    scope = models.JSONField(help_text="kind: log, bypass or filter, and its terms")
+    scope = models.JSONField(help_text=_("kind: log, bypass or filter, and its terms"))
     format = models.CharField(
         max_length=10,
         choices=ExportFormat.choices,
         default=ExportFormat.ARCHIVE,
         db_default=ExportFormat.ARCHIVE,
     )
-    size = models.BigIntegerField(help_text="of the log when it was asked for")
+    size = models.BigIntegerField(help_text=_("of the log when it was asked for"))
     state = models.CharField(
         max_length=10, choices=ExportState.choices, default=ExportState.WAITING
     )

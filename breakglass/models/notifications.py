@@ -2,17 +2,19 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from breakglass.models.outbox import OutboxMessage
 from breakglass.models.people import User
 from breakglass.models.tenants import Tenant
 from breakglass.states import DeliveryState
+from breakglass.texts import text
 
 
 class ChannelKind(models.TextChoices):
     """The ways out. E-mail is always there; the rest go through apprise."""
 
-    EMAIL = "email", "E-mail"
+    EMAIL = "email", text("E-mail")
     SLACK = "slack", "Slack"
     TEAMS = "teams", "Microsoft Teams"
     PAGERDUTY = "pagerduty", "PagerDuty"
@@ -30,7 +32,7 @@ class Channel(models.Model):
         choices=[c for c in ChannelKind.choices if c[0] != ChannelKind.EMAIL],
     )
     name = models.CharField(max_length=100)
-    url = models.CharField(max_length=500, help_text="An apprise address.")
+    url = models.CharField(max_length=500, help_text=_("An apprise address."))
     is_active = models.BooleanField(default=True)
 
     class Meta:

@@ -10,13 +10,14 @@ from django.db.models.functions import Lower
 
 from breakglass.actors import Actor, ActorKind
 from breakglass.models.tenants import Tenant
+from breakglass.texts import text
 
 
 class UserKind(models.TextChoices):
     """Machines may ask; only humans are ever counted in a quorum."""
 
-    HUMAN = "human", "Person"
-    MACHINE = "machine", "Machine"
+    HUMAN = "human", text("Person")
+    MACHINE = "machine", text("Machine")
 
 
 class Theme(models.TextChoices):

@@ -2,10 +2,12 @@
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from breakglass.models.people import RoleGroup, User
 from breakglass.models.tenants import Tenant
 from breakglass.states import PolicyState, SigningOutage
+from breakglass.texts import text
 
 
 def _patterns() -> "ArrayField[list[str], list[str]]":
@@ -24,7 +26,7 @@ class Policy(models.Model):
     version = models.PositiveIntegerField(null=True, blank=True)
     digest = models.BinaryField(max_length=32, null=True, blank=True)
     note = models.CharField(
-        max_length=200, blank=True, help_text="What changes, in one line."
+        max_length=200, blank=True, help_text=_("What changes, in one line.")
     )
     author = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
@@ -90,15 +92,15 @@ class Tier(models.Model):
 
     policy = models.ForeignKey(Policy, on_delete=models.CASCADE, related_name="tiers")
     position = models.PositiveSmallIntegerField(
-        help_text="1 is the strictest; the first tier that matches applies."
+        help_text=_("1 is the strictest; the first tier that matches applies.")
     )
     slug = models.SlugField(max_length=50)
     name = models.CharField(max_length=100)
     minimum_impact = models.CharField(
         max_length=10,
         blank=True,
-        choices=(("low", "Low or high"), ("high", "High")),
-        help_text="The impact that the requester must have chosen at least.",
+        choices=(("low", text("Low or high")), ("high", text("High"))),
+        help_text=_("The impact that the requester must have chosen at least."),
     )
     gates = _patterns()
     services = _patterns()
@@ -106,28 +108,28 @@ class Tier(models.Model):
     environments = _patterns()
     data_classes = _patterns()
     ttl_choices = ArrayField(
-        models.PositiveIntegerField(), help_text="Seconds, separated by commas."
+        models.PositiveIntegerField(), help_text=_("Seconds, separated by commas.")
     )
     pending_seconds = models.PositiveIntegerField(
-        default=3600, help_text="A request that nobody answers lapses after this."
+        default=3600, help_text=_("A request that nobody answers lapses after this.")
     )
     remind_seconds = models.PositiveIntegerField(
-        default=300, help_text="Approvers are told again when nobody has answered."
+        default=300, help_text=_("Approvers are told again when nobody has answered.")
     )
     max_deploys = models.PositiveIntegerField(null=True, blank=True)
     digest_required = models.BooleanField(default=False)
     passkey_required = models.BooleanField(
-        default=False, help_text="Each approval must carry a passkey's assertion."
+        default=False, help_text=_("Each approval must carry a passkey's assertion.")
     )
     signing_outage = models.CharField(
         max_length=20,
         choices=SigningOutage.choices,
         default=SigningOutage.BLOCK,
-        help_text="What may happen while the signing service is down.",
+        help_text=_("What may happen while the signing service is down."),
     )
     max_active_per_service = models.PositiveIntegerField(null=True, blank=True)
     postmortem_days = models.PositiveSmallIntegerField(
-        default=5, help_text="Business days from the close to the deadline."
+        default=5, help_text=_("Business days from the close to the deadline.")
     )
 
     class Meta:

@@ -3,6 +3,7 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from breakglass.models.people import User
 from breakglass.models.tenants import Tenant
@@ -17,7 +18,8 @@ class PostMortemTemplate(models.Model):
     )
     body = models.TextField()
     required_headings = models.TextField(
-        blank=True, help_text="One heading a line; each needs a text before publishing."
+        blank=True,
+        help_text=_("One heading a line; each needs a text before publishing."),
     )
     updated_at = models.DateTimeField()
 
@@ -54,14 +56,14 @@ class PostMortem(models.Model):
         default="",
         db_default="",
         blank=True,
-        help_text="Was the gate at fault? Empty until the writer has answered.",
+        help_text=_("Was the gate at fault? Empty until the writer has answered."),
     )
     hidden_lines = ArrayField(
         models.BigIntegerField(),
         default=list,
         db_default=[],
         blank=True,
-        help_text="Audit entries that the timeline leaves out.",
+        help_text=_("Audit entries that the timeline leaves out."),
     )
     revision = models.PositiveIntegerField(default=0)
     opened_at = models.DateTimeField(null=True, blank=True)

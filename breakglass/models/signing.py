@@ -5,19 +5,21 @@ from hashlib import sha256
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from breakglass.models.people import User
 from breakglass.models.tenants import Tenant
 from breakglass.states import IntentState, SignedBy
+from breakglass.texts import text
 
 
 class IntentKind(models.TextChoices):
     """What a statement is about. Approvals are a person's, the rest the portal's."""
 
-    APPROVAL = "approval", "Approval"
-    GRANT = "grant", "Grant"
-    CHECKPOINT = "checkpoint", "Checkpoint"
-    COUNTERSIGNATURE = "counter", "Countersignature"
+    APPROVAL = "approval", text("Approval")
+    GRANT = "grant", text("Grant")
+    CHECKPOINT = "checkpoint", text("Checkpoint")
+    COUNTERSIGNATURE = "counter", text("Countersignature")
 
 
 class Intent(models.Model):
@@ -101,7 +103,7 @@ class Bundle(models.Model):
         max_length=10, choices=SignedBy.choices, default=SignedBy.INSTANCE
     )
     log_index = models.BigIntegerField(
-        null=True, blank=True, help_text="None for the sealed key: no log was there"
+        null=True, blank=True, help_text=_("None for the sealed key: no log was there")
     )
     integrated_at = models.DateTimeField()
     verified_at = models.DateTimeField()

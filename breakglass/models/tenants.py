@@ -5,6 +5,9 @@ from typing import Final
 
 from django.db import models
 from django.db.models.functions import Length
+from django.utils.translation import gettext_lazy as _
+
+from breakglass.texts import text
 
 EMERGENCY_TEXT_MAXIMUM: Final = 2000
 
@@ -20,7 +23,7 @@ class Tenant(models.Model):
         blank=True,
         db_default="",  # the release before this one makes tenants without it
         max_length=EMERGENCY_TEXT_MAXIMUM,
-        help_text=(
+        help_text=_(
             "What to do when breakglass cannot help: whom to call, and where the "
             "manual procedure is. Shown when a request is refused or cannot be sent."
         ),
@@ -28,7 +31,7 @@ class Tenant(models.Model):
     policy_needs_second_admin = models.BooleanField(
         default=False,
         db_default=False,  # the release before this one makes tenants without it
-        help_text=(
+        help_text=_(
             "One admin proposes a policy version, and another one confirms it. Once "
             "this is on, only a superuser switches it off."
         ),
@@ -39,12 +42,12 @@ class Tenant(models.Model):
         ordering = ("slug",)
         default_permissions = ()
         permissions = (
-            ("view_tenant", "Sees the tenant, its requests and post-mortems"),
-            ("request_bypass", "Asks for a bypass"),
-            ("view_audit_log", "Reads the audit log"),
-            ("export_evidence", "Takes evidence home"),
-            ("close_grant", "Closes any grant early"),
-            ("manage_tenant", "Edits policies, gates, roles and templates"),
+            ("view_tenant", text("Sees the tenant, its requests and post-mortems")),
+            ("request_bypass", text("Asks for a bypass")),
+            ("view_audit_log", text("Reads the audit log")),
+            ("export_evidence", text("Takes evidence home")),
+            ("close_grant", text("Closes any grant early")),
+            ("manage_tenant", text("Edits policies, gates, roles and templates")),
         )
         constraints = (
             models.CheckConstraint(

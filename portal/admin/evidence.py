@@ -3,7 +3,6 @@
 import json
 
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -37,7 +36,12 @@ class BypassRequestAdmin(ReadOnlyAdmin[BypassRequest]):
     list_select_related = ("tenant", "gate", "tier", "requester")
     search_fields = ("bypass_id", "service", "requester__email")
     exclude = ("form_key",)
-    readonly_fields = ("digest_hex",)
+    readonly_fields = ("digest_shown",)
+
+    @admin.display(description=_("digest"))
+    def digest_shown(self, obj: BypassRequest) -> str:
+        """What approvers sign, as they see it."""
+        return obj.digest_hex
 
 
 @admin.register(Approval)
@@ -45,7 +49,7 @@ class ApprovalAdmin(ReadOnlyAdmin[Approval]):
     """Signed approvals."""
 
     tenant_path = "request__tenant"
-    list_display = ("request", "approver", "ttl", "signed_as", "created_at")
+    list_display = ("request", "approver", "ttl_seconds", "signed_as", "created_at")
     list_select_related = ("request__tenant", "approver", "bundle")
     search_fields = ("request__bypass_id", "approver__email")
 
@@ -187,9 +191,4 @@ class NotificationAdmin(ReadOnlyAdmin[Notification]):
     list_filter = (_TENANT, "kind", "state")
     list_select_related = ("tenant", "recipient", "channel")
     search_fields = ("subject", "address")
-
-    def get_exclude(
-        self, request: HttpRequest, obj: Notification | None = None
-    ) -> tuple[str, ...]:
-        """The promise behind it is a machine's row."""
-        return ("message",)
+    exclude = ("message",)  # the promise behind it is a machine's row
