@@ -1,7 +1,7 @@
 "use strict";
 // The audit pages: comfort only, each works without it.
 (() => {
-  const $$ = (css, from = document) => [...from.querySelectorAll(css)];
+  const { $$ } = window.bg;
   const full = new Intl.DateTimeFormat(document.documentElement.lang || undefined, { dateStyle: "medium", timeStyle: "long", hourCycle: "h23" });
 
   // Times stand in UTC; the reader's own is in the tooltip.

@@ -1,6 +1,6 @@
 "use strict";
 // Everything here is comfort: each page works without it. No eval, no inline handlers.
-// First of the frame's files: what the others share (window.bg), clicks and menus.
+// First of the frame's files: what the others share (window.bg), the server's clock, clicks and menus.
 window.bg = (() => {
   const $ = (css, from = document) => from.querySelector(css);
   const $$ = (css, from = document) => [...from.querySelectorAll(css)];
@@ -8,7 +8,17 @@ window.bg = (() => {
   const say = (text) => { const sr = $("#sr"); if (sr) sr.textContent = text; };
   const ready = [];
   addEventListener("DOMContentLoaded", () => ready.forEach((task) => task()));
-  return { $, $$, words, say, ready };
+  const two = (n) => String(n).padStart(2, "0");
+  // Each part of a page that counts says what time it is on the server: data-now.
+  let skew = 0;
+  function now() {
+    for (const el of $$("[data-now]:not([data-learnt])")) {
+      skew = Date.parse(el.dataset.now) - Date.now();
+      el.dataset.learnt = "1";
+    }
+    return Date.now() + skew;
+  }
+  return { $, $$, words, say, ready, two, now };
 })();
 (() => {
   const { $, $$, say, words } = window.bg;

@@ -1,7 +1,7 @@
 "use strict";
 // Comfort of the request form: it can be sent without all of this.
 (() => {
-  const $ = (css, from = document) => from.querySelector(css);
+  const { $ } = window.bg;
   const form = () => $("[data-request-form]");
 
   // A form that is gone back to is the same form: sent once more, it is the same request.

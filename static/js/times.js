@@ -2,20 +2,11 @@
 // Countdowns on the server's clock, relative times kept up to date, and the browser's
 // zone, which the server shows from the next page on (portal/http/cookies.py).
 (() => {
-  const { $, $$, say, words, ready } = window.bg;
+  const { $$, now, say, two, words, ready } = window.bg;
   const said = new Set();
-  const two = (n) => String(n).padStart(2, "0");
-  let skew = 0; // how far the server's clock is ahead of this device's
-  function learn() {
-    for (const el of $$("[data-now]:not([data-skew])")) {
-      el.dataset.skew = skew = Date.parse(el.dataset.now) - Date.now();
-    }
-  }
-  const now = () => Date.now() + skew;
   function countdown() {
-    learn();
     for (const el of $$("[data-deadline]")) {
-      const left = Math.ceil((Date.parse(el.dataset.deadline) - Date.now() - Number(el.dataset.skew || skew)) / 1000);
+      const left = Math.ceil((Date.parse(el.dataset.deadline) - now()) / 1000);
       const hours = Math.floor(left / 3600), minutes = Math.floor(left / 60) % 60;
       const text = left <= 0 ? words.over : `${hours ? `${hours}:${two(minutes)}` : minutes}:${two(left % 60)}`;
       if (el.textContent !== text) el.textContent = text;
@@ -56,7 +47,7 @@
       el.textContent = relative.format(n, unit);
     }
   }
-  Object.assign(window.bg, { times, countdown, now });
+  Object.assign(window.bg, { times, countdown });
   ready.push(times, countdown);
   setInterval(countdown, 1000);
   setInterval(ages, 15000);
