@@ -1,12 +1,13 @@
 """What an approval's page says about its passkey, checked again from the log alone."""
 
 import json
+from collections.abc import Mapping
 from typing import Final
 
 from breakglass.audit import events, passkeys
 from breakglass.audit.verify import Checked
 from breakglass.models import AuditEntry
-from breakglass.texts import text
+from breakglass.texts import Text, text
 from portal.http.audit_checks import FAILED, OK, UNKNOWN, Check
 
 TITLE: Final = text("A passkey approved exactly this")
@@ -16,6 +17,52 @@ _TELLING: Final = (
     events.CREDENTIAL_REVOKED,
     events.POLICY_PUBLISHED,
 )
+
+# A finding is English, in the words of `audit.passkeys`; each is a sentence here.
+WORDS: Final[Mapping[str, Text]] = {
+    "holds facts about passkeys that cannot be read": text(
+        "What the approval says about its passkey cannot be read."
+    ),
+    "approves without the passkey that its tier asks for": text(
+        "The approval has no passkey, and its tier asks for one."
+    ),
+    "says that a passkey was the sign-in, and carries none": text(
+        "The approval says that a passkey was the sign-in, and carries none."
+    ),
+    "was approved with a passkey that the log did not enrol before": text(
+        "The log did not know the approval's passkey before."
+    ),
+    "was approved with somebody else's passkey": text(
+        "The approval's passkey belongs to somebody else."
+    ),
+    "was approved with a passkey that was removed before": text(
+        "The approval's passkey had been removed before."
+    ),
+    "was approved with a passkey that was still too new": text(
+        "The approval's passkey was still too new to approve."
+    ),
+    "carries a passkey's answer that was used before": text(
+        "The passkey's answer had been used for another approval before."
+    ),
+    "carries another kind of answer than a passkey's decision": text(
+        "The passkey's answer is not one to a question like this."
+    ),
+    "carries a passkey's answer to another decision": text(
+        "The passkey answered to another decision than this."
+    ),
+    "carries a passkey's answer that was given on another site": text(
+        "The passkey's answer was given on another site."
+    ),
+    "carries the answer of a passkey that was made for another site": text(
+        "The passkey was made for another site."
+    ),
+    "carries a passkey's answer that does not say who was there": text(
+        "The passkey's answer does not say that its owner was there."
+    ),
+    "carries a passkey's answer whose signature does not hold": text(
+        "The signature of the passkey's answer does not hold."
+    ),
+}
 
 
 def lines(entry: AuditEntry) -> list[Check]:
@@ -29,11 +76,7 @@ def lines(entry: AuditEntry) -> list[Check]:
         list(passkeys.problems(_content(row), known=known))  # found on its own page
     found = list(passkeys.problems(_content(entry), known=known))
     if found:
-        return [
-            Check(
-                FAILED, TITLE, text("The approval %(what)s.", what="; it ".join(found))
-            )
-        ]
+        return [Check(FAILED, TITLE, said(what)) for what in found]
     if not known.checked:
         sentence = text(
             "None: this approval stands on its sign-in and signature alone."
@@ -46,6 +89,11 @@ def lines(entry: AuditEntry) -> list[Check]:
         name=_name(entry),
     )
     return [Check(OK, TITLE, sentence)]
+
+
+def said(what: str) -> str:
+    """Returns a finding about an approval as a sentence for its page."""
+    return WORDS.get(what) or text("The log's check says: “%(what)s”.", what=what)
 
 
 def _name(entry: AuditEntry) -> str:

@@ -55,7 +55,7 @@ def test_the_bar_stays_after_the_window_until_it_is_countersigned(
 ):
     database.advance(2 * 3600)
     client = client_for(people.peer)
-    assert "Not countersigned yet" in text(client.get("/t/acme/requests"))
+    assert "not countersigned yet" in text(client.get("/t/acme/requests"))
 
     monkeypatch.setattr(countersigning, "_instance_is_back", lambda _grant: True)
     countersigning.countersign_due()
