@@ -118,13 +118,16 @@ class LoginRedirectMiddleware:
         if location.path != login or location.netloc:
             return response
         if not htmx:
-            if request.method == "POST" and location.query:  # the wall's own redirect
+            if not location.query:  # not the wall's own redirect
+                return response
+            if request.method == "POST":
                 # Back to the page with the form, where the text is kept; the address
                 # of the POST answers no GET.
                 response.headers["Location"] = back_to_sign_in(request)
+            response.headers["Location"] += _ended(request)
             return response
         back = htmx.current_url_abs_path or "/"
-        to = f"{login}?{urlencode({'next': back})}"
+        to = f"{login}?{urlencode({'next': back})}{_ended(request)}"
         name = request.resolver_match.url_name if request.resolver_match else None
         if name in _TYPING:
             return _signed_out(request, to, name)
@@ -140,6 +143,12 @@ def back_to_sign_in(request: HttpRequest) -> str:
         page = urlsplit(came_from)
         back = f"{page.path}?{page.query}" if page.query else page.path or "/"
     return f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': back})}"
+
+
+def _ended(request: HttpRequest) -> str:
+    """Returns what tells the sign-in page that a session was there, and is over."""
+    had_one = settings.SESSION_COOKIE_NAME in request.COOKIES
+    return "&ended=1" if had_one and request.session.is_empty() else ""
 
 
 def _signed_out(request: HttpRequest, to: str, name: str) -> HttpResponse:
