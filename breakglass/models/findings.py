@@ -61,7 +61,7 @@ class Finding(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.kind} of {self.gate_id}"
+        return f"{self.kind} of {self.gate}"
 
 
 class GateDay(models.Model):
@@ -137,7 +137,7 @@ class HealthTerms(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"gate health of {self.tenant_id}"
+        return f"gate health of {self.tenant}"
 
     @property
     def thresholds(self) -> Thresholds:

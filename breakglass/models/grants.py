@@ -96,7 +96,7 @@ class Grant(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"grant of {self.request_id}"
+        return f"grant of {self.request}"
 
     @property
     def window(self) -> Window:

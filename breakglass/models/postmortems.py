@@ -27,7 +27,7 @@ class PostMortemTemplate(models.Model):
         default_permissions = ()
 
     def __str__(self) -> str:
-        return f"template of {self.tenant_id}"
+        return f"template of {self.tenant}"
 
 
 class PostMortem(models.Model):
