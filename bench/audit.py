@@ -18,7 +18,7 @@ def measure(*, entries: int = LONG) -> None:
     from django.test import Client
 
     from bench import seed_log
-    from breakglass.services.verification import verify_tenant
+    from breakglass.services.logs.verification import verify_tenant
     from tests import factories
 
     settings.ALLOWED_HOSTS = ["*"]

@@ -48,7 +48,7 @@ def _append() -> None:
 
 def _walk() -> None:
     """Verifies a log of many entries, from its first, reading it from PostgreSQL."""
-    from breakglass.services.verification import verify_tenant
+    from breakglass.services.logs.verification import verify_tenant
 
     tenant = _filled()
     for processes in PROCESSES:
@@ -80,7 +80,7 @@ def _tree() -> None:
 
 def _bundles() -> None:
     """Verifies real bundles again and again; no result is kept between two looks."""
-    from breakglass.services.verifying import bundles
+    from breakglass.services.logs.verifying import bundles
 
     signed = _signed()
     many = (signed * (BUNDLES // len(signed) + 1))[:BUNDLES]
@@ -106,7 +106,7 @@ def _filled():
     from breakglass.actors import OPERATOR
     from breakglass.audit import chain
     from breakglass.models import ChainHead
-    from breakglass.services import tenants
+    from breakglass.services.tenancy import tenants
 
     tenant = tenants.create(slug="long", name="Long", actor=OPERATOR)
     head = ChainHead.objects.get(tenant=tenant)

@@ -4,37 +4,24 @@ from allauth.account import views as account
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from portal.web import (
-    audit,
-    audit_entry,
-    dashboard,
-    errors,
-    exports,
-    findings,
-    gate_care,
-    gate_health,
-    gate_setup,
-    gates,
-    grants,
-    health,
+from portal.web import dashboard, errors, health, inbox, messages
+from portal.web.account import (
     identities,
-    inbox,
-    messages,
     passkey_login,
     passkeys,
-    postmortem_actions,
-    postmortems,
     preferences,
     profile,
-    reanchor,
-    request_form,
-    request_list,
-    requests,
     session,
     sso,
     stepup,
-    talking,
 )
+from portal.web.audit import entry, exports, log, reanchor
+from portal.web.gates import care, findings, pages, setup
+from portal.web.gates import health as gate_health
+from portal.web.postmortems import actions
+from portal.web.postmortems import pages as postmortems
+from portal.web.requests import ending, form, listing, talking
+from portal.web.requests import pages as requests
 
 handler400 = errors.bad_request
 handler403 = errors.forbidden
@@ -65,16 +52,16 @@ shell_pages: list[URLPattern] = [
         passkeys.remove,
         name="passkey-remove",
     ),
-    path(f"{_TENANT}/requests", request_list.index, name="requests"),
-    path(f"{_TENANT}/requests/new", request_form.new, name="request-new"),
-    path(f"{_TENANT}/requests/preview", request_form.preview, name="request-preview"),
+    path(f"{_TENANT}/requests", listing.index, name="requests"),
+    path(f"{_TENANT}/requests/new", form.new, name="request-new"),
+    path(f"{_TENANT}/requests/preview", form.preview, name="request-preview"),
     path(_BYPASS, requests.detail, name="request-detail"),
     path(f"{_BYPASS}/approve", requests.approve, name="request-approve"),
     path(f"{_BYPASS}/reject", requests.reject, name="request-reject"),
-    path(f"{_BYPASS}/withdraw", grants.withdraw, name="request-withdraw"),
+    path(f"{_BYPASS}/withdraw", ending.withdraw, name="request-withdraw"),
     path(f"{_BYPASS}/remind", talking.remind, name="request-remind"),
     path(f"{_BYPASS}/comments", talking.comment, name="request-comment"),
-    path(f"{_BYPASS}/close", grants.close, name="grant-close"),
+    path(f"{_BYPASS}/close", ending.close, name="grant-close"),
     # Before allauth's own: it has another idea of when somebody is fresh (ux.md 2.1).
     path("accounts/reauthenticate/", stepup.reauthenticate, name="stepup"),
     path("accounts/oidc/stepup/callback", stepup.callback, name="stepup-callback"),
@@ -89,11 +76,11 @@ shell_pages: list[URLPattern] = [
 
 # The record pages: audit, post-mortems, gates, messages.
 record_pages: list[URLPattern] = [
-    path(f"{_TENANT}/audit", audit.index, name="audit"),
-    path(f"{_TENANT}/audit/standing", audit.standing, name="audit-standing"),
-    path(f"{_TENANT}/audit/fresh", audit.fresh, name="audit-fresh"),
-    path(f"{_TENANT}/audit/check", audit.check, name="audit-check"),
-    path(f"{_TENANT}/audit/trust-config", audit_entry.trust_config, name="audit-trust"),
+    path(f"{_TENANT}/audit", log.index, name="audit"),
+    path(f"{_TENANT}/audit/standing", log.standing, name="audit-standing"),
+    path(f"{_TENANT}/audit/fresh", log.fresh, name="audit-fresh"),
+    path(f"{_TENANT}/audit/check", log.check, name="audit-check"),
+    path(f"{_TENANT}/audit/trust-config", entry.trust_config, name="audit-trust"),
     path(f"{_TENANT}/audit/reanchor", reanchor.page, name="audit-reanchor"),
     path(
         f"{_TENANT}/audit/reanchor/confirm",
@@ -101,9 +88,7 @@ record_pages: list[URLPattern] = [
         name="audit-reanchor-confirm",
     ),
     path(f"{_TENANT}/audit/reanchor/drop", reanchor.drop, name="audit-reanchor-drop"),
-    path(
-        f"{_TENANT}/audit/trust-note", audit_entry.trust_note, name="audit-trust-note"
-    ),
+    path(f"{_TENANT}/audit/trust-note", entry.trust_note, name="audit-trust-note"),
     path(f"{_TENANT}/audit/export", exports.index, name="audit-export"),
     path(
         f"{_TENANT}/audit/export/estimate",
@@ -115,12 +100,12 @@ record_pages: list[URLPattern] = [
         exports.download,
         name="audit-export-file",
     ),
-    path(f"{_TENANT}/audit/<int:seq>", audit_entry.entry, name="audit-entry"),
-    path(f"{_TENANT}/audit/<int:seq>/bundle", audit_entry.bundle, name="audit-bundle"),
-    path(f"{_TENANT}/audit/<int:seq>/body", audit_entry.body, name="audit-body"),
+    path(f"{_TENANT}/audit/<int:seq>", entry.entry, name="audit-entry"),
+    path(f"{_TENANT}/audit/<int:seq>/bundle", entry.bundle, name="audit-bundle"),
+    path(f"{_TENANT}/audit/<int:seq>/body", entry.body, name="audit-body"),
     path(
         f"{_TENANT}/audit/<int:seq>/statement",
-        audit_entry.statement,
+        entry.statement,
         name="audit-statement",
     ),
     path(f"{_TENANT}/postmortems", postmortems.index, name="postmortems"),
@@ -137,37 +122,37 @@ record_pages: list[URLPattern] = [
     ),
     path(
         f"{_TENANT}/postmortems/<str:bypass_id>/review",
-        postmortem_actions.review,
+        actions.review,
         name="postmortem-review",
     ),
     path(
         f"{_TENANT}/postmortems/<str:bypass_id>/hand-over",
-        postmortem_actions.hand_over,
+        actions.hand_over,
         name="postmortem-hand-over",
     ),
     path(
         f"{_TENANT}/postmortems/<str:bypass_id>/items/<int:position>",
-        postmortem_actions.tick,
+        actions.tick,
         name="postmortem-tick",
     ),
     path(
         f"{_TENANT}/postmortems/<str:bypass_id>/notes",
-        postmortem_actions.note,
+        actions.note,
         name="postmortem-note",
     ),
     path(
         f"{_TENANT}/postmortems/<str:bypass_id>/keep",
-        postmortem_actions.keep,
+        actions.keep,
         name="postmortem-keep",
     ),
     path(
         f"{_TENANT}/postmortems/<str:bypass_id>/discard",
-        postmortem_actions.discard,
+        actions.discard,
         name="postmortem-discard",
     ),
-    path(f"{_TENANT}/gates", gates.index, name="gates"),
-    path(f"{_TENANT}/gates/new", gate_setup.start, name="gate-new"),
-    # Before the gates' own pages: no gate may be named so (services/gates.py).
+    path(f"{_TENANT}/gates", pages.index, name="gates"),
+    path(f"{_TENANT}/gates/new", setup.start, name="gate-new"),
+    # Before the gates' own pages: no gate may be named so (services/gates/registry.py).
     path(f"{_TENANT}/gates/health", gate_health.page, name="gate-health"),
     path(f"{_TENANT}/gates/health.csv", gate_health.table, name="gate-health-csv"),
     path(f"{_TENANT}/findings/<uuid:public_id>", findings.page, name="finding"),
@@ -183,23 +168,23 @@ record_pages: list[URLPattern] = [
     ),
     path(
         f"{_TENANT}/gates/new/<uuid:setup_id>/<slug:step>",
-        gate_setup.step,
+        setup.step,
         name="gate-setup",
     ),
-    path(_GATE, gates.page, name="gate"),
-    path(f"{_GATE}/test", gate_care.test, name="gate-test"),
-    path(f"{_GATE}/pause", gate_care.pause, name="gate-pause"),
-    path(f"{_GATE}/resume", gate_care.resume, name="gate-resume"),
-    path(f"{_GATE}/retire", gate_care.retire, name="gate-retire"),
-    path(f"{_GATE}/tokens", gates.issue, name="gate-token"),
+    path(_GATE, pages.page, name="gate"),
+    path(f"{_GATE}/test", care.test, name="gate-test"),
+    path(f"{_GATE}/pause", care.pause, name="gate-pause"),
+    path(f"{_GATE}/resume", care.resume, name="gate-resume"),
+    path(f"{_GATE}/retire", care.retire, name="gate-retire"),
+    path(f"{_GATE}/tokens", pages.issue, name="gate-token"),
     path(
         f"{_GATE}/tokens/<int:token_id>/rotate",
-        gates.rotate,
+        pages.rotate,
         name="gate-token-rotate",
     ),
     path(
         f"{_GATE}/tokens/<int:token_id>/revoke",
-        gates.revoke,
+        pages.revoke,
         name="gate-token-revoke",
     ),
     path("outbox", messages.index, name="outbox"),

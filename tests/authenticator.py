@@ -11,7 +11,7 @@ from django.conf import settings
 from fido2 import cbor
 
 from breakglass.rules.evidence import AssertedPasskey, AttestedPasskey, Proof
-from breakglass.services import passkeys
+from breakglass.services.people import passkeys
 from breakglass.signing import cose
 
 UP, UV, AT = 0x01, 0x04, 0x40

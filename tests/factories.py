@@ -7,14 +7,14 @@ from breakglass import clock
 from breakglass.actors import OPERATOR
 from breakglass.models import RoleGroup, Tenant
 from breakglass.rules.evidence import Proof
-from breakglass.services import approvals
-from breakglass.services import gate_tokens as token_services
-from breakglass.services import gates as gate_services
-from breakglass.services import people as people_services
 from breakglass.services import requests as request_services
-from breakglass.services import roles as role_services
-from breakglass.services import tenants as tenant_services
-from breakglass.services.freezing import RequestWish
+from breakglass.services.approving import approvals
+from breakglass.services.approving.freezing import RequestWish
+from breakglass.services.gates import registry as gate_services
+from breakglass.services.gates import tokens as token_services
+from breakglass.services.people import accounts as people_services
+from breakglass.services.people import roles as role_services
+from breakglass.services.tenancy import tenants as tenant_services
 
 PASSWORD = "demo-password-1"
 ROLES_OF = {

@@ -3,7 +3,7 @@
 from django.test import override_settings
 
 from breakglass import clock
-from breakglass.services import approvals, counting, signatures
+from breakglass.services.approving import approvals, counting, signatures
 from breakglass.signing import fallback, sealed
 from breakglass.states import SigningOutage
 from tests import authenticator, factories

@@ -20,19 +20,13 @@ from django.test import override_settings
 
 from breakglass import clock
 from breakglass.actors import OPERATOR
-from breakglass.services import (
-    approvals,
-    delivery,
-    deploys,
-    exports,
-    grants,
-    postmortems,
-    requests,
-    sealing,
-    signatures,
-)
-from breakglass.services import people as people_services
-from breakglass.services.postmortems import ActionItemInput
+from breakglass.services import deploys, grants, requests
+from breakglass.services.approving import approvals, signatures
+from breakglass.services.logs import exports, sealing
+from breakglass.services.people import accounts as people_services
+from breakglass.services.postmortems import writing
+from breakglass.services.postmortems.writing import ActionItemInput
+from breakglass.services.telling import delivery
 from breakglass.states import DeployState
 from tests import authenticator, database, factories
 from tests.authenticator import DAY
@@ -188,7 +182,7 @@ def _revoked(tenant, who, gate):
     deploys.finish(gate=gate, deploy_id="pay-0", state=DeployState.SUCCEEDED)
     named = {"tenant": tenant, "bypass_id": bypass.bypass_id, "person": who.oncall}
     grants.revoke(**named, reason="It works again.")
-    postmortems.save_draft(
+    writing.save_draft(
         **named,
         body=WRITTEN,
         action_items=[ActionItemInput("Scan each commit", "", is_done=False)],
@@ -196,7 +190,7 @@ def _revoked(tenant, who, gate):
         gate_blamed="partly",
         revision=0,
     )
-    postmortems.publish(**named)
+    writing.publish(**named)
     return bypass.bypass_id
 
 

@@ -22,16 +22,11 @@ from breakglass.models import (
     User,
 )
 from breakglass.models.people import UserKind
-from breakglass.queries import (
-    access,
-    findings,
-    gates,
-    grants,
-    inbox,
-    policies,
-    postmortems,
-)
+from breakglass.queries import access, grants, inbox, policies
+from breakglass.queries.gates import findings
+from breakglass.queries.gates import overview as gates
 from breakglass.queries.inbox import InboxRow
+from breakglass.queries.postmortems import drafting
 from breakglass.states import RequestState
 
 SHOWN: Final = 5
@@ -99,7 +94,7 @@ def overview(
         lapses_at__gt=now,
     ).select_related("tenant", "gate", "tier")
     waiting = inbox.waiting_for(user=user, now=now)
-    owed = postmortems.due_of(tenants=tenants, now=now)
+    owed = drafting.due_of(tenants=tenants, now=now)
     seen = access.gates_seen(user=user, tenants=tenants)
     due = [item for item in owed if item.due_at <= now + SOON]
     return Overview(

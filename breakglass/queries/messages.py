@@ -23,7 +23,8 @@ from breakglass.models import (
 )
 from breakglass.notify import facts
 from breakglass.notify.log_messages import LogFacts
-from breakglass.queries import approvers, passkeys
+from breakglass.queries import approvers
+from breakglass.queries.people import passkeys
 from breakglass.states import Assurance, DeliveryState
 
 PAGE_MAX = 200

@@ -9,7 +9,8 @@ from breakglass import clock, texts
 from breakglass.audit import events, ledger
 from breakglass.errors import NotPermitted
 from breakglass.models import Tenant, User
-from breakglass.queries import access, telling
+from breakglass.queries import access
+from breakglass.queries.requests import telling
 from breakglass.rules.identifiers import check_text
 
 MAXIMUM: Final = 2000

@@ -15,8 +15,9 @@ from django.db import IntegrityError, transaction
 from breakglass import clock
 from breakglass.audit import chain, events, ledger
 from breakglass.models import Deploy, Gate, Grant
-from breakglass.queries import access, policies, standing
+from breakglass.queries import access, policies
 from breakglass.queries import grants as grant_queries
+from breakglass.queries.logs import standing
 from breakglass.rules import decision as rules
 from breakglass.services import deploys
 from breakglass.states import DeployState

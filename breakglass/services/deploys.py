@@ -12,7 +12,8 @@ from breakglass.actors import SCHEDULER, Actor
 from breakglass.audit import chain, events, ledger
 from breakglass.errors import Conflict, InvalidInput, NotFound
 from breakglass.models import Deploy, Gate, Grant
-from breakglass.queries import access, standing
+from breakglass.queries import access
+from breakglass.queries.logs import standing
 from breakglass.states import DEPLOY_MOVES, DeployState, GrantState, require_move
 from breakglass.texts import text
 

@@ -12,11 +12,14 @@ from breakglass.audit import chain, events, ledger
 from breakglass.errors import Conflict, NotFound, NotPermitted
 from breakglass.models import Approval, BypassRequest, Grant, Intent, Tenant, User
 from breakglass.models.signing import IntentKind
-from breakglass.queries import access, approvers, policies, standing
+from breakglass.queries import access, approvers, policies
+from breakglass.queries.logs import standing
 from breakglass.rules import eligibility
 from breakglass.rules.identifiers import check_text
 from breakglass.rules.window import granted_ttl, open_window
-from breakglass.services import countersigning, deploys, postmortem_opening, wording
+from breakglass.services import deploys
+from breakglass.services.approving import countersigning, wording
+from breakglass.services.postmortems import opening
 from breakglass.states import (
     GRANT_MOVES,
     Assurance,
@@ -66,9 +69,7 @@ def issue(*, bypass: BypassRequest, completed_by: User, now: datetime) -> Grant:
         tenant=bypass.tenant,
         gate=bypass.gate,
         request=bypass,
-        postmortem=postmortem_opening.schedule(
-            bypass=bypass, opens_at=window.expires_at
-        ),
+        postmortem=opening.schedule(bypass=bypass, opens_at=window.expires_at),
         statement=intent,
         service=bypass.service,
         branch=bypass.branch,
@@ -198,7 +199,7 @@ def _close(
         },
     )
     deploys.revert(grant=grant, now=now)
-    postmortem_opening.open_for(grant=grant, now=now)
+    opening.open_for(grant=grant, now=now)
     outbox.promise(
         tenant=grant.tenant, topic=outbox.GRANT_CLOSED, subject_id=grant.pk, now=now
     )

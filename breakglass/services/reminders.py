@@ -9,7 +9,8 @@ from breakglass import clock, outbox
 from breakglass.audit import events, ledger
 from breakglass.errors import Conflict, NotPermitted
 from breakglass.models import AuditEntry, Tenant, User
-from breakglass.queries import access, approvers, telling
+from breakglass.queries import access, approvers
+from breakglass.queries.requests import telling
 from breakglass.states import RequestState
 from breakglass.texts import text
 

@@ -14,7 +14,9 @@ from breakglass.errors import (
     NotPermitted,
 )
 from breakglass.models import BypassRequest, Gate, Policy, Tenant, Tier, User
-from breakglass.queries import access, policies, previews, standing
+from breakglass.queries import access, policies
+from breakglass.queries.logs import standing
+from breakglass.queries.requests import previews
 from breakglass.rules import eligibility, tiers, window
 from breakglass.rules.identifiers import (
     check_identifier,
@@ -22,8 +24,8 @@ from breakglass.rules.identifiers import (
     check_url,
 )
 from breakglass.rules.scopes import Scope
-from breakglass.services import freezing
-from breakglass.services.freezing import RequestWish
+from breakglass.services.approving import freezing
+from breakglass.services.approving.freezing import RequestWish
 from breakglass.states import REQUEST_MOVES, RequestState, require_move
 from breakglass.texts import joined, text
 

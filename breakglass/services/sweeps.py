@@ -7,24 +7,13 @@ from typing import Final
 
 from django.db import close_old_connections
 
-from breakglass.services import (
-    approvals,
-    countersigning,
-    delivery,
-    deploys,
-    exports,
-    gate_health,
-    grants,
-    log_checks,
-    log_guard,
-    postmortem_opening,
-    postmortem_reminders,
-    publishing,
-    requests,
-    sealing,
-    signatures,
-    trust,
-)
+from breakglass.services import deploys, grants, requests
+from breakglass.services.approving import approvals, countersigning, signatures
+from breakglass.services.gates import health
+from breakglass.services.logs import checks, exports, guard, publishing, sealing
+from breakglass.services.postmortems import deadlines, opening
+from breakglass.services.telling import delivery
+from breakglass.services.tenancy import trust
 
 logger = logging.getLogger(__name__)
 
@@ -36,22 +25,22 @@ def _end_deploys() -> int:
 SWEEPS: Final[dict[str, Callable[[], int]]] = {
     "expire_grants": grants.expire_due,
     "revert_deploys": _end_deploys,
-    "open_postmortems": postmortem_opening.open_due,
+    "open_postmortems": opening.open_due,
     "lapse_requests": requests.lapse_due,
     "resume_approvals": approvals.resume_due,
     "sign_statements": signatures.sign_due,
     "countersign_grants": countersigning.countersign_due,
-    "remind_overdue": postmortem_reminders.remind_due,
-    "raise_findings": gate_health.raise_due,
-    "summarize_gates": gate_health.summarize_due,
+    "remind_overdue": deadlines.remind_due,
+    "raise_findings": health.raise_due,
+    "summarize_gates": health.summarize_due,
     "drain_outbox": delivery.drain,
     "seal_logs": sealing.seal_due,
     "refresh_trust": trust.refresh_due,
     "send_checkpoints": publishing.send_due,
-    "guard_logs": log_guard.check_heads,
-    "check_logs": log_checks.check_new,
-    "check_asked_logs": log_checks.check_asked,
-    "check_logs_fully": log_checks.check_whole,
+    "guard_logs": guard.check_heads,
+    "check_logs": checks.check_new,
+    "check_asked_logs": checks.check_asked,
+    "check_logs_fully": checks.check_whole,
     "make_exports": exports.make_due,
 }
 

@@ -2,8 +2,8 @@
 Prints the trust config that a TUF repository vouches for: `python -m … URL [ROOT]`.
 
 A process of its own, because the library refreshes without a deadline that could be
-set (120 s against a server that never answers): services/trust.py ends it in time.
-Nothing that serves a request imports this.
+set (120 s against a server that never answers): services/tenancy/trust.py ends it in
+time. Nothing that serves a request imports this.
 """
 
 import sys

@@ -2,7 +2,7 @@
 WebAuthn, as far as bytes go: the options that a browser gets, the answers it gives.
 
 Only this module and cose.py import fido2. Nothing here knows people, tenants or
-cool-downs: services/passkeys.py does. Source: https://www.w3.org/TR/webauthn-3/
+cool-downs: services/people/passkeys.py does. Source: https://www.w3.org/TR/webauthn-3/
 """
 
 import binascii

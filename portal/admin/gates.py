@@ -7,7 +7,8 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from breakglass.models import Channel, Gate
-from breakglass.services import channels, gates
+from breakglass.services.gates import registry
+from breakglass.services.tenancy import channels
 from portal.admin.scoped import ManagedFilter, ScopedAdmin, actor
 from portal.forms.gates import ChannelForm
 
@@ -49,9 +50,9 @@ class GateAdmin(ScopedAdmin[Gate]):
         }
         if change:
             stored = Gate.objects.select_related("tenant").get(pk=obj.pk)
-            saved = gates.change(gate=stored, is_active=obj.is_active, **words)
+            saved = registry.change(gate=stored, is_active=obj.is_active, **words)
         else:
-            saved = gates.register(tenant=obj.tenant, slug=obj.slug, **words)
+            saved = registry.register(tenant=obj.tenant, slug=obj.slug, **words)
         self.save_as_told(obj, saved)
 
 

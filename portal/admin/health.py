@@ -5,7 +5,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from breakglass.models import HealthTerms
-from breakglass.services import gate_health
+from breakglass.services.gates import health
 from portal.admin.scoped import ManagedFilter, ScopedAdmin, actor
 
 _TERMS = (
@@ -38,7 +38,7 @@ class HealthTermsAdmin(ScopedAdmin[HealthTerms]):
         change: bool,
     ) -> None:
         """Stores them through the service."""
-        saved = gate_health.set_terms(
+        saved = health.set_terms(
             tenant=obj.tenant, thresholds=obj.thresholds, actor=actor(request)
         )
         self.save_as_told(obj, saved)

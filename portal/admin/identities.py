@@ -19,14 +19,14 @@ from django.utils.translation import gettext_lazy
 
 from breakglass.errors import BreakglassError, InvalidInput, NotFound
 from breakglass.models import User
-from breakglass.queries import people
-from breakglass.services import identities
+from breakglass.queries.people import accounts as people
+from breakglass.services.people import identities
 from breakglass.texts import text
 from portal.admin.scoped import ScopedAdmin, actor
 from portal.forms.identities import UNKNOWN, LinkForm, MergeForm, UnlinkForm
-from portal.http import accounts
+from portal.http.accounts import adapter
+from portal.http.accounts.oidc import name_of
 from portal.http.errors import put_on
-from portal.http.oidc import name_of
 
 _TEMPLATE = "admin/breakglass/user/identity_action.html"
 _TITLES: Final = {
@@ -131,7 +131,7 @@ class IdentityActions(ScopedAdmin[User]):
         act: Callable[[forms.Form], None],
         **words: Any,
     ) -> HttpResponse:
-        if not accounts.recently_confirmed(request):
+        if not adapter.recently_confirmed(request):
             query = urlencode({"next": request.path})
             return HttpResponseRedirect(f"{reverse('stepup')}?{query}")
         form = kind(request.POST or None)

@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
 from breakglass.errors import NotFound
-from breakglass.queries import passkeys as queries
-from breakglass.services import passkeys
+from breakglass.queries.people import passkeys as queries
+from breakglass.services.people import passkeys
 from breakglass.texts import text
 from portal.admin.identities import IdentityActions
 from portal.admin.scoped import actor

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from breakglass.errors import BreakglassError, NotFound
 from breakglass.models import RoleGroup, RoleMember, User
-from breakglass.services import people, roles
+from breakglass.services.people import accounts, roles
 from breakglass.texts import text
 from portal.admin.passkeys import PasskeyActions
 from portal.admin.scoped import (
@@ -255,11 +255,11 @@ class UserAdmin(PasskeyActions):
         if change:
             stored = User.objects.get(pk=obj.pk)
             if obj.is_active != stored.is_active:
-                turn = people.activate if obj.is_active else people.deactivate
+                turn = accounts.activate if obj.is_active else accounts.deactivate
                 turn(user=stored, actor=who)
             return
         data = form.cleaned_data
-        saved = people.create(
+        saved = accounts.create(
             email=data["email"],
             name=data["name"],
             password=data["password"] or None,

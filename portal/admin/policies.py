@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 
 from breakglass.errors import BreakglassError, Conflict, NotFound
 from breakglass.models import Policy
-from breakglass.services import policies, policy_proposals
+from breakglass.services.tenancy import policies, proposals
 from breakglass.states import PolicyState
 from breakglass.texts import text
 from portal.admin.policy_reading import differing, proposing, reading, trying
@@ -206,11 +206,9 @@ class PolicyAdmin(ScopedAdmin[Policy]):
         if not policy.tenant.policy_needs_second_admin:
             done = policies.publish(policy_id=policy.pk, actor=who.as_actor())
         elif seen := request.POST.get("proposal"):
-            done = policy_proposals.confirm(
-                policy_id=policy.pk, person=who, digest=seen
-            )
+            done = proposals.confirm(policy_id=policy.pk, person=who, digest=seen)
         else:
-            policy_proposals.propose(policy_id=policy.pk, person=who)
+            proposals.propose(policy_id=policy.pk, person=who)
             messages.success(
                 request, _("The draft is proposed. Another admin has to confirm it.")
             )

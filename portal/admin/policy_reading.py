@@ -7,9 +7,9 @@ from django.http import HttpRequest
 from breakglass.errors import PolicyViolation
 from breakglass.models import Policy, User
 from breakglass.queries import policies as queries
-from breakglass.queries import trials
+from breakglass.queries.requests import trials
 from breakglass.rules.policy_changes import changes
-from breakglass.services import policies, policy_proposals
+from breakglass.services.tenancy import policies, proposals
 from portal.admin.policy_tiers import is_draft
 from portal.forms.gates import TierWords, group_names, in_words
 from portal.forms.policies import terms_in_words
@@ -52,13 +52,13 @@ def proposing(policy: Policy, viewer: User) -> dict[str, Any]:
     """Returns how far a draft is that two admins have to agree on, for one of them."""
     if not policy.tenant.policy_needs_second_admin:
         return {}
-    stands = policy_proposals.stands(policy=policy)
+    stands = proposals.stands(policy=policy)
     return {
         "needs_another": True,
         "is_void": policy.proposed_by is not None and not stands,
         "waits_for_another": stands and policy.proposed_by == viewer,
         "may_confirm": stands and policy.proposed_by != viewer,
-        "proposal": policy_proposals.digest_of(policy=policy).hex(),
+        "proposal": proposals.digest_of(policy=policy).hex(),
     }
 
 

@@ -7,7 +7,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from breakglass.models import PostMortemTemplate, Tenant
-from breakglass.services import tenants
+from breakglass.services.tenancy import tenants
 from portal.admin.scoped import ManagedFilter, ScopedAdmin, actor, managed, person
 
 

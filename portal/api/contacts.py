@@ -7,7 +7,7 @@ from typing import Final
 from django.http import HttpRequest, HttpResponse
 
 from breakglass.models import GateToken
-from breakglass.services import contacts
+from breakglass.services.gates import contacts
 from portal.api.schemas import FIELDS
 
 _TOKEN: Final = "breakglass.token"  # noqa: S105 - a key, not a secret

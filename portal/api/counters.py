@@ -4,7 +4,7 @@ from typing import Final
 
 from prometheus_client import Counter, Histogram
 
-from portal.http.health import REGISTRY
+from portal.http.health.probes import REGISTRY
 
 DECISIONS: Final = Counter(
     "breakglass_decisions",

@@ -6,7 +6,8 @@ from django.http import HttpRequest
 
 from breakglass.rules.decision import Question, Verdict
 from breakglass.rules.scopes import Scope
-from breakglass.services import decisions, gate_days
+from breakglass.services import decisions
+from breakglass.services.gates import days
 from breakglass.states import Assurance, DeployState
 from portal.api import asking, contacts, counters
 from portal.api.edge import Endpoint
@@ -34,7 +35,7 @@ def _decide(request: HttpRequest) -> DecisionAnswer:
     reply = _reply(answer, dry_run=asked.dry_run)
     mode = "dry_run" if asked.dry_run else "live"
     if answer.decision.verdict is Verdict.ENFORCE and not asked.dry_run:
-        gate_days.TALLY.note(gate_id=gate.pk, deploy_id=asked.deploy_id)
+        days.TALLY.note(gate_id=gate.pk, deploy_id=asked.deploy_id)
     counters.DECISIONS.labels(reply.decision, reply.reason, mode).inc()
     contacts.told(
         request,

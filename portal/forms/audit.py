@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from breakglass.models import AuditEntry, Tenant
-from breakglass.queries.audit import PROOFS, Filters, Reach, narrow
+from breakglass.queries.logs.entries import PROOFS, Filters, Reach, narrow
 from portal.templatetags import words
 
 _LARGEST: Final = 2**63 - 1

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from breakglass.models import Channel, Gate
 from breakglass.models import Policy as PolicyRow
-from breakglass.queries.gates import GateRow
+from breakglass.queries.gates.overview import GateRow
 from breakglass.rules.scopes import match_glob
 from breakglass.rules.tiers import Match, Policy, Tier
 from breakglass.states import GateKind

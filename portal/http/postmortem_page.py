@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from breakglass.models import PostMortem, PostMortemReview, Tenant, User
 from breakglass.queries import access
-from breakglass.queries import postmortem_history as history
-from breakglass.queries import postmortems as queries
+from breakglass.queries.postmortems import drafting as queries
+from breakglass.queries.postmortems import history
 from breakglass.rules import postmortem as rules
 from breakglass.states import PostMortemState, ReviewOutcome
 

@@ -8,10 +8,12 @@ from django.http import HttpRequest
 
 from breakglass import clock
 from breakglass.models import Grant, LogStanding, Tenant, User
-from breakglass.queries import grants, inbox, outage, standing
+from breakglass.queries import grants, inbox, outage
 from breakglass.queries.access import Membership
+from breakglass.queries.logs import standing
 from breakglass.queries.outage import Waiting
-from portal.http import cookies, session_end, tenancy
+from portal.http import cookies, tenancy
+from portal.http.accounts import session_end
 
 _SECTIONS: Final = {"grant": "request", "stepup": "inbox"}
 

@@ -7,7 +7,8 @@ from typing import Final
 
 from django.db import connections
 
-from breakglass.services import gate_days, log_guard
+from breakglass.services.gates import days
+from breakglass.services.logs import guard
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ def guard_logs() -> None:
     raises: without a database the start goes on, and the sweep looks again.
     """
     try:
-        log_guard.check_heads()
+        guard.check_heads()
     except Exception:  # the edge of a start: whatever is wrong, the process comes up
         logger.exception("start.logs_not_guarded")
     finally:
@@ -38,7 +39,7 @@ def count_gate_days() -> threading.Thread:
     """
     stopped = threading.Event()
     thread = threading.Thread(
-        target=gate_days.keep_flushing,
+        target=days.keep_flushing,
         kwargs={"stopped": stopped},
         name="gate-days",
         daemon=True,

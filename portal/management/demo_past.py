@@ -6,10 +6,13 @@ from datetime import timedelta
 from typing import Final
 
 from breakglass.models import BypassRequest
-from breakglass.queries import postmortems as postmortem_queries
+from breakglass.queries.postmortems import drafting as postmortem_queries
 from breakglass.rules.decision import Question
 from breakglass.rules.scopes import Scope
-from breakglass.services import decisions, gate_days, gates, grants, postmortems
+from breakglass.services import decisions, grants
+from breakglass.services.gates import days as gate_days
+from breakglass.services.gates import registry
+from breakglass.services.postmortems import writing
 from portal.management import demo_story
 from portal.management.demo_clock import SetBack
 from portal.management.demo_story import World
@@ -162,7 +165,7 @@ def live_through(world: World, *, set_back: SetBack) -> None:
             _ask_all(world, day=ago)
             gate_days.TALLY.flush()
         if ago == _SILENT_DAYS:
-            gates.heartbeat(gate=world.gates[SILENT], config_digest="")
+            registry.heartbeat(gate=world.gates[SILENT], config_digest="")
 
 
 def _bypass(world: World, past: Past, *, now: timedelta, set_back: SetBack) -> None:
@@ -204,13 +207,13 @@ def _write_up(world: World, bypass: BypassRequest, past: Past) -> None:
     for placeholder, text in texts.items():
         body = body.replace(placeholder, text)
     writer = world.people["oncall"]
-    postmortems.save_draft(
+    writing.save_draft(
         tenant=world.tenant,
         bypass_id=bypass.bypass_id,
         person=writer,
         body=body,
         action_items=[
-            postmortems.ActionItemInput(
+            writing.ActionItemInput(
                 text="Look for the same in the other gates", owner="Ona", is_done=True
             )
         ],
@@ -218,7 +221,7 @@ def _write_up(world: World, bypass: BypassRequest, past: Past) -> None:
         revision=postmortem.revision,
         gate_blamed=past.blamed,
     )
-    postmortems.publish(tenant=world.tenant, bypass_id=bypass.bypass_id, person=writer)
+    writing.publish(tenant=world.tenant, bypass_id=bypass.bypass_id, person=writer)
 
 
 def _ask_all(world: World, *, day: int) -> None:
@@ -238,4 +241,4 @@ def look_alive(world: World) -> None:
     """Lets every gate say that it is alive, but one, which fell silent a while ago."""
     for slug, gate in world.gates.items():
         if slug != SILENT:
-            gates.heartbeat(gate=gate, config_digest="")
+            registry.heartbeat(gate=gate, config_digest="")

@@ -10,17 +10,11 @@ from typing import Final
 from breakglass.actors import OPERATOR
 from breakglass.models import RoleGroup, Tenant, User
 from breakglass.queries import policies as policy_queries
-from breakglass.services import (
-    gate_health,
-    gate_tokens,
-    gates,
-    people,
-    policies,
-    roles,
-    sealing,
-    signatures,
-    tenants,
-)
+from breakglass.services.approving import signatures
+from breakglass.services.gates import health, registry, tokens
+from breakglass.services.logs import sealing
+from breakglass.services.people import accounts, roles
+from breakglass.services.tenancy import policies, tenants
 from portal.management import demo_clock, demo_past, demo_story
 from portal.management.demo_story import World
 
@@ -72,7 +66,7 @@ def seed(*, progress: Progress) -> dict[str, object]:
     demo_story.closed_bypasses(acme)
     demo_story.open_bypasses(acme)
     demo_story.other_tenant(globex)
-    gate_health.raise_due()
+    health.raise_due()
     # The worker sends the messages; here the portal's own statements are signed.
     signatures.sign_due()
     sealing.seal_due()
@@ -86,7 +80,7 @@ def seed(*, progress: Progress) -> dict[str, object]:
         "gates": [
             {
                 "slug": slug,
-                "token": gate_tokens.issue(gate=gate, actor=OPERATOR),
+                "token": tokens.issue(gate=gate, actor=OPERATOR),
                 "tenant": "acme",
             }
             for slug, gate in acme.gates.items()
@@ -123,7 +117,7 @@ def _world(
     by_slug = {role.slug: role for role in RoleGroup.objects.filter(tenant=tenant)}
     made: dict[str, User] = {}
     for key, (full_name, groups) in who.items():
-        made[key] = people.create(
+        made[key] = accounts.create(
             email=f"{key}@{slug}.example",
             name=full_name,
             password=password,
@@ -133,7 +127,7 @@ def _world(
         for group in groups:
             roles.add_member(role=by_slug[group], user=made[key], actor=OPERATOR)
     guarded = {
-        gate: gates.register(
+        gate: registry.register(
             tenant=tenant,
             slug=gate,
             name=title,

@@ -5,19 +5,14 @@ from datetime import timedelta
 
 from breakglass import clock
 from breakglass.models import BypassRequest, Gate, Tenant, User
-from breakglass.queries import postmortems as postmortem_queries
+from breakglass.queries.postmortems import drafting as postmortem_queries
 from breakglass.rules.decision import Question
 from breakglass.rules.evidence import Proof
 from breakglass.rules.scopes import Scope
-from breakglass.services import (
-    approvals,
-    decisions,
-    deploys,
-    grants,
-    postmortems,
-    requests,
-)
-from breakglass.services.freezing import RequestWish
+from breakglass.services import decisions, deploys, grants, requests
+from breakglass.services.approving import approvals
+from breakglass.services.approving.freezing import RequestWish
+from breakglass.services.postmortems import writing
 from breakglass.states import DeployState
 
 
@@ -156,16 +151,16 @@ def _write_up(world: World, bypass: BypassRequest) -> None:
     for placeholder, text in texts.items():
         body = body.replace(placeholder, text)
     writer = world.people["oncall"]
-    postmortems.save_draft(
+    writing.save_draft(
         tenant=world.tenant,
         bypass_id=bypass.bypass_id,
         person=writer,
         body=body,
         action_items=[
-            postmortems.ActionItemInput(
+            writing.ActionItemInput(
                 text="Test rounding at the edges", owner="Ona", is_done=True
             ),
-            postmortems.ActionItemInput(
+            writing.ActionItemInput(
                 text="Alarm on the order margin", owner="Pietro", is_done=False
             ),
         ],
@@ -173,7 +168,7 @@ def _write_up(world: World, bypass: BypassRequest) -> None:
         gate_blamed="partly",
         revision=0,
     )
-    postmortems.publish(tenant=world.tenant, bypass_id=bypass.bypass_id, person=writer)
+    writing.publish(tenant=world.tenant, bypass_id=bypass.bypass_id, person=writer)
 
 
 def open_bypasses(world: World) -> None:

@@ -89,7 +89,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "portal.http.cookies.PreferencesMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "portal.http.session_end.SessionEndMiddleware",
+    "portal.http.accounts.session_end.SessionEndMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -127,7 +127,7 @@ AUTHENTICATION_BACKENDS = [
 ANONYMOUS_USER_NAME = None
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "dashboard"
-ACCOUNT_ADAPTER = "portal.http.accounts.AccountAdapter"
+ACCOUNT_ADAPTER = "portal.http.accounts.adapter.AccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
@@ -141,7 +141,7 @@ ACCOUNT_RATE_LIMITS: dict[str, str] | bool = {
 ACCOUNT_SESSION_REMEMBER = False
 SOCIALACCOUNT_LOGIN_ON_GET = True
 OIDC_DEADLINE = timedelta(seconds=5)  # for all that one sign-in asks of its provider
-SOCIALACCOUNT_ADAPTER = "portal.http.sso.SocialAdapter"
+SOCIALACCOUNT_ADAPTER = "portal.http.accounts.sso.SocialAdapter"
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]  # passkeys are ours (ADR 0008)
 PASSWORD_HASHERS = [

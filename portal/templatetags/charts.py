@@ -1,8 +1,8 @@
 """
 Charts, drawn by the server as SVG. `{% load charts %}`
 
-{% chart picture %}    a `portal.http.pictures.Picture`: the drawing, its sentence, and
-                       the numbers as a table
+{% chart picture %}    a `portal.http.charts.pictures.Picture`: the drawing,
+                       its sentence, and the numbers as a table
 {{ grant|was_open_for }}        "22 minutes": how long a bypass that is over was open
 {{ seconds|as_whole_minutes }}  60, of 3600
 """
@@ -12,7 +12,7 @@ from typing import Any, Final
 from django import template
 
 from breakglass.models import Grant
-from portal.http.pictures import Picture
+from portal.http.charts.pictures import Picture
 from portal.templatetags.portal import duration
 
 register = template.Library()

@@ -11,7 +11,9 @@ from django.views.decorators.http import require_GET
 from breakglass.models import Gate, LogStanding, Tenant
 from breakglass.queries import charts, dashboard, policies
 from breakglass.queries.dashboard import Overview
-from portal.http import pictures, stepup, tenancy
+from portal.http import tenancy
+from portal.http.accounts import stepup
+from portal.http.charts import pictures
 from portal.http.htmx import PageRequest, render_live, wants_fragment
 from portal.http.shell import Shell
 

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from portal.http import health
+from portal.http.health import probes
 
 
 @login_not_required
@@ -18,7 +18,7 @@ from portal.http import health
 @require_safe
 def alive(_request: HttpRequest) -> HttpResponse:
     """Says that this process answers; asks nothing else."""
-    return JsonResponse({"state": health.OK})
+    return JsonResponse({"state": probes.OK})
 
 
 @login_not_required
@@ -26,9 +26,9 @@ def alive(_request: HttpRequest) -> HttpResponse:
 @require_safe
 def ready(_request: HttpRequest) -> HttpResponse:
     """Says how each part is; 503 when one fails that nothing works without."""
-    checks = health.readiness()
+    checks = probes.readiness()
     blocked = any(
-        check.blocks and check.state != health.OK for check in checks.values()
+        check.blocks and check.state != probes.OK for check in checks.values()
     )
     body = {name: asdict(check) for name, check in checks.items()}
     return JsonResponse({"ready": not blocked, **body}, status=503 if blocked else 200)
@@ -49,6 +49,6 @@ def metrics(_request: HttpRequest) -> HttpResponse:
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     else:
-        registry.register(health.REGISTRY)
-    registry.register(health.DatabaseGauges())
+        registry.register(probes.REGISTRY)
+    registry.register(probes.DatabaseGauges())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -10,10 +10,11 @@ from django.views.decorators.http import require_GET
 
 from breakglass import clock
 from breakglass.models import BypassRequest, Intent
-from breakglass.queries import inbox, passkeys
-from breakglass.queries import requests as queries
+from breakglass.queries import inbox
 from breakglass.queries.inbox import InboxRow
-from portal.http import stepup
+from breakglass.queries.people import passkeys
+from breakglass.queries.requests import decidable as queries
+from portal.http.accounts import stepup
 from portal.http.htmx import PageRequest, render_live
 
 TABS: Final = (

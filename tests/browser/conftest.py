@@ -18,7 +18,7 @@ import pytest
 from django.test import Client
 
 from breakglass import clock
-from portal.http import accounts
+from portal.http.accounts import adapter
 from tests.browser.watching import SCRIPT, Watch
 
 CHROMIUM = (
@@ -139,7 +139,7 @@ def login(context, url, user, *, stale):
     client.force_login(user)
     session = client.session
     age = timedelta(minutes=6 if stale else 0)
-    session[accounts.AUTHENTICATED_AT] = (clock.db_now() - age).isoformat()
+    session[adapter.AUTHENTICATED_AT] = (clock.db_now() - age).isoformat()
     session.save()
     cookie = {"name": "sessionid", "value": session.session_key, "url": url}
     context.add_cookies([cookie])

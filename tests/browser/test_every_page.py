@@ -6,14 +6,11 @@ from types import SimpleNamespace
 import pytest
 
 from breakglass.models import AuditEntry, Intent, RoleGroup, Tenant, Tier
-from breakglass.queries import passkeys
-from breakglass.services import (
-    findings,
-    gate_setups,
-    grants,
-    policies,
-    postmortems,
-)
+from breakglass.queries.people import passkeys
+from breakglass.services import grants
+from breakglass.services.gates import findings, setups
+from breakglass.services.postmortems import writing
+from breakglass.services.tenancy import policies
 from breakglass.states import FindingKind
 from tests import authenticator, factories
 from tests.browser.steps import PLACEHOLDER, expect, postmortem_url, request_url
@@ -56,11 +53,11 @@ def world(acme, people, gate, database_gate, gate_token):
     factories.intend(made.high, people.approver2, comment="Same here.")
     made.intent = Intent.objects.get(signer=people.approver2)
     made.entry = AuditEntry.objects.filter(event="request.approved").latest("seq")
-    setup = gate_setups.start(tenant=acme, author=people.admin, kind="jenkins")
+    setup = setups.start(tenant=acme, author=people.admin, kind="jenkins")
     words = {"environment": "", "data_class": "", "owner": None}
     by = people.admin.as_actor()
-    gate_setups.name(setup=setup, slug="next", service="mail", **words, actor=by)
-    gate_setups.connect(setup=setup, actor=by)
+    setups.name(setup=setup, slug="next", service="mail", **words, actor=by)
+    setups.connect(setup=setup, actor=by)
     made.setup = setup.public_id
     made.finding = findings.open_finding(
         gate=gate,
@@ -89,10 +86,10 @@ def _publish(tenant, people, bypass):
     words = {"tenant": tenant, "bypass_id": bypass.bypass_id, "person": people.oncall}
     found = bypass.grant.postmortem
     body = PLACEHOLDER.sub("The cache ran out of memory.", found.body)
-    item = postmortems.ActionItemInput(
+    item = writing.ActionItemInput(
         text="Alarm on memory", owner="Oncall", is_done=False
     )
-    postmortems.save_draft(
+    writing.save_draft(
         **words,
         body=body,
         action_items=[item],
@@ -100,7 +97,7 @@ def _publish(tenant, people, bypass):
         gate_blamed="partly",
         revision=found.revision,
     )
-    postmortems.publish(**words)
+    writing.publish(**words)
 
 
 def _empty_send(page):

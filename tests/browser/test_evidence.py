@@ -3,7 +3,8 @@
 import pytest
 
 from breakglass.models import AuditEntry
-from breakglass.services import sealing, signatures
+from breakglass.services.approving import signatures
+from breakglass.services.logs import sealing
 from tests import database
 from tests.browser.steps import expect, heading, request_url
 

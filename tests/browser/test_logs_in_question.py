@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from breakglass.services import log_standings, sealing, signatures
+from breakglass.services.approving import signatures
+from breakglass.services.logs import sealing, standings
 from tests import factories
 from tests.browser.steps import expect
 from tests.browser.test_every_page import _looks
@@ -33,12 +34,12 @@ def stopped(acme, people, gate, settings, tmp_path):
     sealing.seal_due()
     signatures.sign_due()
     sealing.seal_due()
-    log_standings.note_finding(
+    standings.note_finding(
         tenant=acme,
         seq=7,
         message="Entry 7 was altered: its bytes do not have the hash.",
     )
-    log_standings.make_read_only(tenant=acme, reason=REASON)
+    standings.make_read_only(tenant=acme, reason=REASON)
     return acme
 
 

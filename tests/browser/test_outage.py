@@ -4,7 +4,7 @@ import pytest
 
 from breakglass.errors import SigningFailed
 from breakglass.models import Countersignature
-from breakglass.services import countersigning, signatures
+from breakglass.services.approving import countersigning, signatures
 from tests import database, factories, fallback
 from tests.browser.steps import request_url
 from tests.browser.test_every_page import _looks

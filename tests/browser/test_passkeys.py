@@ -5,7 +5,7 @@ import re
 import pytest
 
 from breakglass.models import Approval, Assertion, Credential
-from breakglass.services.verification import verify_tenant
+from breakglass.services.logs.verification import verify_tenant
 from tests import authenticator, database, factories
 from tests.authenticator import DAY
 from tests.browser.conftest import login

@@ -7,7 +7,7 @@ from django.core.cache import cache
 
 from breakglass.actors import OPERATOR
 from breakglass.models import Approval, Authentication
-from breakglass.services import identities
+from breakglass.services.people import identities
 from portal.settings.providers import Provider
 from tests import fakeidp
 from tests.browser.steps import expect, heading, request_url

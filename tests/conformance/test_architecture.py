@@ -161,9 +161,9 @@ OTHER_CLOCKS = {
     "breakglass/signing/identity.py": "a JWT's times are compared by the authority",
     "breakglass/signing/transport.py": "a deadline is a span of this process",
     "breakglass/signing/deadline.py": "a deadline is a span of this process",
-    "breakglass/services/contacts.py": "a pause is a span of this process",
-    "breakglass/services/delivery.py": "a budget is a span of this process",
-    "breakglass/services/publishing.py": "a webhook's time is judged by its receiver",
+    "breakglass/services/gates/contacts.py": "a pause is a span of this process",
+    "breakglass/services/telling/delivery.py": "a budget is a span of this process",
+    "breakglass/services/logs/publishing.py": "a webhook is judged by its receiver",
 }
 
 

@@ -18,7 +18,8 @@ from types import SimpleNamespace
 import pytest
 
 from breakglass.models import Bundle, Checkpoint
-from breakglass.services import sealing, signatures
+from breakglass.services.approving import signatures
+from breakglass.services.logs import sealing
 from tests.flows.services import steps
 
 CLI = Path(sys.executable).with_name("sigstore")

@@ -14,36 +14,20 @@ from breakglass.actors import OPERATOR
 from breakglass.audit import chain, events, verify
 from breakglass.audit.verify import Report, StoredEntry
 from breakglass.models import AuditEntry, Intent
-from breakglass.queries import postmortem_history
+from breakglass.queries.postmortems import history
 from breakglass.rules.gate_health import DEFAULTS
-from breakglass.services import (
-    approvals,
-    channels,
-    comments,
-    deploys,
-    findings,
-    gate_health,
-    gate_tokens,
-    gates,
-    identities,
-    log_standings,
-    people,
-    policies,
-    policy_proposals,
-    postmortem_handing,
-    postmortem_reviews,
-    postmortems,
-    reanchoring,
-    reminders,
-    requests,
-    roles,
-    sealing,
-    signatures,
-    sweeps,
-    tenants,
-)
+from breakglass.services import comments, deploys, reminders, requests, sweeps
 from breakglass.services import grants as grant_services
-from breakglass.services.outside import Published, Tail
+from breakglass.services.approving import approvals, signatures
+from breakglass.services.gates import findings, health, registry, tokens
+from breakglass.services.logs import reanchoring, sealing, standings
+from breakglass.services.logs.outside import Published, Tail
+from breakglass.services.people import accounts as people
+from breakglass.services.people import identities, roles
+from breakglass.services.postmortems import handing as postmortem_handing
+from breakglass.services.postmortems import reviews as postmortem_reviews
+from breakglass.services.postmortems import writing
+from breakglass.services.tenancy import channels, policies, proposals, tenants
 from breakglass.states import DeployState, FindingKind, ReviewOutcome
 from tests import authenticator, database, factories, fallback
 from tests.conformance import make_golden
@@ -209,7 +193,7 @@ def administer(acme, who, gate):
     words = {"tenant": acme, "actor": OPERATOR, "name": "Acme", "is_active": True}
     tenants.change(**words, policy_needs_second_admin=True)
     draft = policies.new_draft(tenant=acme, author=None)
-    policy_proposals.propose(policy_id=draft.pk, person=who.admin)
+    proposals.propose(policy_id=draft.pk, person=who.admin)
     policies.discard_draft(policy_id=draft.pk, actor=admin)
     tenants.change(**words, policy_needs_second_admin=False)
     tenants.change(tenant=acme, actor=admin, name="Acme Ltd", is_active=True)
@@ -238,7 +222,7 @@ def administer(acme, who, gate):
     identities.unlink(identity_id=gone.pk, reason="Old", actor=OPERATOR)
     words = {"reason": "Both are hers", "actor": OPERATOR}
     identities.merge(keep=who.senior, merged=who.auditor, **words)
-    gates.change(
+    registry.change(
         gate=gate,
         actor=admin,
         name="Deploys",
@@ -246,16 +230,16 @@ def administer(acme, who, gate):
         data_class="",
         is_active=True,
     )
-    gate_tokens.issue(gate=gate, actor=admin)
+    tokens.issue(gate=gate, actor=admin)
     old = gate.tokens.get().pk
-    gate_tokens.rotate(gate=gate, token_id=old, actor=admin)
-    gate_tokens.revoke(gate=gate, token_id=old, actor=admin)
+    tokens.rotate(gate=gate, token_id=old, actor=admin)
+    tokens.revoke(gate=gate, token_id=old, actor=admin)
     spare = factories.gate(acme, "spare")
     words = {"kind": "gitlab_ci", "owner": None, "service": "checkout"}
-    gates.describe(gate=spare, actor=admin, **words)
-    gates.retire(gate=spare, reason="The pipeline moved.", actor=admin)
+    registry.describe(gate=spare, actor=admin, **words)
+    registry.retire(gate=spare, reason="The pipeline moved.", actor=admin)
     for digest in ("sha256:aa", "sha256:bb"):
-        gates.heartbeat(gate=gate, config_digest=digest)
+        registry.heartbeat(gate=gate, config_digest=digest)
     channels.save(
         tenant=acme,
         kind="slack",
@@ -268,7 +252,7 @@ def administer(acme, who, gate):
 
 def answer_a_finding(acme, who, gate):
     admin = {"tenant": acme, "person": who.admin}
-    gate_health.set_terms(tenant=acme, thresholds=DEFAULTS, actor=who.admin.as_actor())
+    health.set_terms(tenant=acme, thresholds=DEFAULTS, actor=who.admin.as_actor())
     unused = {"unused": 3, "closed": 5, "threshold": 3, "days": 30}
     found = findings.open_finding(
         gate=gate, kind=FindingKind.BYPASS_UNUSED, details=unused
@@ -281,18 +265,18 @@ def write_up(acme, person, bypass_id):
     body = (
         "## Summary\nIt broke.\n## Why a bypass was needed\nSo.\n## What changes\nAll."
     )
-    postmortems.save_draft(
+    writing.save_draft(
         tenant=acme,
         bypass_id=bypass_id,
         person=person,
         body=body,
-        action_items=[postmortems.ActionItemInput("Add an alarm", "", is_done=False)],
+        action_items=[writing.ActionItemInput("Add an alarm", "", is_done=False)],
         no_action_reason="",
         gate_blamed="partly",
         revision=0,
     )
     about = {"tenant": acme, "bypass_id": bypass_id}
-    members = {one.email: one for one in postmortem_history.members_of(tenant=acme)}
+    members = {one.email: one for one in history.members_of(tenant=acme)}
     other = members["senior@acme.example"]
     handing, reviews = postmortem_handing, postmortem_reviews
     handing.hand_over(**about, person=person, to=other.public_id, note="")
@@ -300,7 +284,7 @@ def write_up(acme, person, bypass_id):
     reviews.ask(**about, person=person, reviewers=[other.public_id])
     words = {"outcome": ReviewOutcome.CHANGES_ASKED, "comment": "Why?", "revision": 1}
     reviews.end(**about, person=other, **words)
-    postmortems.publish(**about, person=person)
+    writing.publish(**about, person=person)
     handing.tick(**about, person=person, position=1, is_done=True)
     handing.add_note(**about, person=other, text="Later.")
 
@@ -358,7 +342,7 @@ def test_a_reanchored_log_has_the_shape_of_its_vector(acme, people, monkeypatch)
     monkeypatch.setattr(
         reanchoring.outside, "tail_of", lambda _tenant: Tail(newest, damaged=False)
     )
-    log_standings.make_read_only(tenant=acme, reason="A backup was restored.")
+    standings.make_read_only(tenant=acme, reason="A backup was restored.")
     words = {"tenant": acme, "authenticated_at": clock.db_now()}
     made = reanchoring.propose(**words, person=people.admin, reason="The disk failed.")
     reanchoring.confirm(**words, person=people.senior, proposal_id=made.pk)

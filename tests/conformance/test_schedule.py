@@ -14,14 +14,10 @@ from breakglass.models import (
     User,
 )
 from breakglass.rules.gate_health import Thresholds
-from breakglass.services import (
-    exports,
-    gate_health,
-    log_checks,
-    sealing,
-    signatures,
-    sweeps,
-)
+from breakglass.services import sweeps
+from breakglass.services.approving import signatures
+from breakglass.services.gates import health
+from breakglass.services.logs import checks, exports, sealing
 from portal.celery import app
 from tests import database, factories, fallback
 from tests.flows.services import steps
@@ -86,7 +82,7 @@ def busy(acme, people, gate, settings, tmp_path, monkeypatch):
     seal(acme)
     damage(acme, tmp_path)
     one_is_enough = Thresholds(unused=1)
-    gate_health.set_terms(tenant=acme, thresholds=one_is_enough, actor=OPERATOR)
+    health.set_terms(tenant=acme, thresholds=one_is_enough, actor=OPERATOR)
     settings.CHECKPOINT_WEBHOOK_URL = "ftp://nowhere.example/"
     database.advance(3000)
     return acme
@@ -138,9 +134,7 @@ def test_a_task_run_twice_does_its_work_once(busy, name):
     if name in {"remind_overdue", "summarize_gates"}:
         database.advance(30 * 24 * 3600)
     if name == "check_asked_logs":
-        log_checks.ask(
-            tenant=busy, person=User.objects.get(email__startswith="auditor")
-        )
+        checks.ask(tenant=busy, person=User.objects.get(email__startswith="auditor"))
     before = traces()
     assert task() is None
     once = traces()

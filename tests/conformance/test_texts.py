@@ -24,9 +24,9 @@ FOLDERS = (
 )
 # Only whoever runs the site reads these: in commands and log lines, in English.
 FOR_OPERATORS = {
-    "breakglass/services/outside.py",
-    "breakglass/services/publishing.py",
-    "breakglass/services/trust.py",
+    "breakglass/services/logs/outside.py",
+    "breakglass/services/logs/publishing.py",
+    "breakglass/services/tenancy/trust.py",
 }
 ERRORS = {
     name

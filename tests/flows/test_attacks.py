@@ -10,7 +10,10 @@ from breakglass.models import AuditEntry, Deploy, Grant
 from breakglass.queries import access, approvers
 from breakglass.rules.decision import Question
 from breakglass.rules.scopes import Scope
-from breakglass.services import decisions, deploys, gates, grants, people, tenants
+from breakglass.services import decisions, deploys, grants
+from breakglass.services.gates import registry
+from breakglass.services.people import accounts as people
+from breakglass.services.tenancy import tenants
 from breakglass.states import DeployState
 from tests import factories
 
@@ -47,7 +50,7 @@ def test_what_is_switched_off_while_somebody_decides_gets_no_grant(
 ):
     intent = factories.intend(pending_request, people.peer)
     if switched_off == "gate":
-        gates.change(
+        registry.change(
             gate=gate,
             actor=OPERATOR,
             name=gate.name,
@@ -64,7 +67,7 @@ def test_what_is_switched_off_while_somebody_decides_gets_no_grant(
 
 
 def test_a_gate_that_became_stricter_counts_for_what_is_pending(pending_request, gate):
-    gates.change(
+    registry.change(
         gate=gate,
         actor=OPERATOR,
         name=gate.name,
@@ -130,12 +133,12 @@ def test_a_superuser_without_a_role_sees_no_tenant(acme, client_for):
 
 def test_a_gate_that_changes_with_every_heartbeat_does_not_flood_the_log(gate, advance):
     for number in range(5):
-        gates.heartbeat(gate=gate, config_digest=f"sha256:{number}")
+        registry.heartbeat(gate=gate, config_digest=f"sha256:{number}")
     changes = AuditEntry.objects.filter(event=events.GATE_CONFIG_CHANGED)
     assert changes.count() == 1
 
     advance(61)
-    gates.heartbeat(gate=gate, config_digest="sha256:last")
+    registry.heartbeat(gate=gate, config_digest="sha256:last")
     assert changes.count() == 2
 
 

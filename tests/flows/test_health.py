@@ -11,8 +11,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
-from breakglass.services import log_standings
-from portal.http import health
+from breakglass.services.logs import standings
+from portal.http.health import probes
 from tests import factories, fallback
 from tests.conformance.api.gate_client import ask, call
 
@@ -67,8 +67,8 @@ def test_ready_says_how_each_part_is():
 @pytest.mark.django_db
 def test_logs_in_question_turn_the_probe_red_without_a_name(acme, charlie):
     globex = factories.tenant_of(charlie)
-    log_standings.make_read_only(tenant=acme, reason="A backup was restored.")
-    log_standings.note_finding(tenant=globex, seq=7, message="Entry 7 was altered.")
+    standings.make_read_only(tenant=acme, reason="A backup was restored.")
+    standings.note_finding(tenant=globex, seq=7, message="Entry 7 was altered.")
 
     status, body = ready()
 
@@ -162,7 +162,7 @@ def test_a_server_that_only_reads_is_not_ready():
     ],
 )
 def test_a_celery_address_is_read_as_redis_means_it(celery, redis):
-    assert health.redis_url(celery) == redis
+    assert probes.redis_url(celery) == redis
 
 
 @pytest.mark.django_db
@@ -236,8 +236,8 @@ def test_without_the_database_metrics_say_that_it_is_down(monkeypatch):
 
 @pytest.mark.django_db
 def test_a_gauge_that_fails_is_left_out(monkeypatch):
-    counts = {**health._COUNTS, "grants_in_force": ("", broken)}
-    monkeypatch.setattr(health, "_COUNTS", counts)
+    counts = {**probes._COUNTS, "grants_in_force": ("", broken)}
+    monkeypatch.setattr(probes, "_COUNTS", counts)
 
     now = metrics()
 

@@ -12,7 +12,8 @@ from django.db import transaction
 from breakglass.actors import OPERATOR
 from breakglass.management.ending import clear_errors
 from breakglass.models import RoleGroup, Tenant, User
-from breakglass.services import people, roles, tenants
+from breakglass.services.people import accounts, roles
+from breakglass.services.tenancy import tenants
 
 
 class Command(BaseCommand):
@@ -66,7 +67,7 @@ def _admin(*, email: str, password: str) -> tuple[User, bool]:
     existing = User.objects.filter(email__iexact=email).first()
     if existing is not None:
         return existing, False
-    made = people.create(
+    made = accounts.create(
         email=email,
         name=email.partition("@")[0],
         password=password,

@@ -8,7 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from breakglass.actors import OPERATOR
 from breakglass.management.ending import FAILED, clear_errors, tenant_named
-from breakglass.services import exports, sealing, signatures
+from breakglass.services.approving import signatures
+from breakglass.services.logs import exports, sealing
 
 
 class Command(BaseCommand):

@@ -9,7 +9,7 @@ from breakglass.actors import OPERATOR
 from breakglass.errors import NotFound
 from breakglass.management.ending import clear_errors, tenant_named
 from breakglass.models import Gate
-from breakglass.services import gate_tokens
+from breakglass.services.gates import tokens
 
 
 class Command(BaseCommand):
@@ -32,5 +32,5 @@ class Command(BaseCommand):
             if gate is None:
                 msg = f"{tenant.slug} has no gate named {options['gate'][:60]!r}"
                 raise NotFound(msg)
-            token = gate_tokens.issue(gate=gate, actor=OPERATOR)
+            token = tokens.issue(gate=gate, actor=OPERATOR)
         self.stdout.write(token)

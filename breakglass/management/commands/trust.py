@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from breakglass import clock
 from breakglass.management.ending import clear_errors
-from breakglass.services import trust
+from breakglass.services.tenancy import trust
 
 
 class Command(BaseCommand):

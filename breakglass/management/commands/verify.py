@@ -12,9 +12,9 @@ from django.core.management.base import BaseCommand
 from breakglass.audit.walk import Report
 from breakglass.management.ending import FAILED, clear_errors, tenant_named
 from breakglass.models import LogStanding, Tenant
-from breakglass.queries import standing
-from breakglass.services import log_checks
-from breakglass.services.verification import verify_tenant
+from breakglass.queries.logs import standing
+from breakglass.services.logs import checks
+from breakglass.services.logs.verification import verify_tenant
 
 PROCESSES: Final = 2
 _WIDTH: Final = 30
@@ -68,7 +68,7 @@ class Command(BaseCommand):
                 progress=_silent if quiet else Bar(sys.stderr),
             )
             if options["record"]:
-                log_checks.remember(tenant=tenant, report=report)
+                checks.remember(tenant=tenant, report=report)
         self.stdout.write(_as_json(report) if options["json"] else _as_text(report))
         if not report.ok:
             sys.exit(FAILED)

@@ -26,7 +26,7 @@ from breakglass.queries import certainty
 from breakglass.queries.certainty import Reading
 from breakglass.rules import decision as rules
 from breakglass.rules.scopes import Scope
-from breakglass.services import contacts, gate_days
+from breakglass.services.gates import contacts, days
 from portal.api import counters
 from portal.api.ahead import connections, questions
 from portal.api.ahead.questions import Plain
@@ -122,7 +122,7 @@ class DecisionFront:
         asker = found.asker
         _COUNTS[asked.dry_run].inc()
         if not asked.dry_run:
-            gate_days.TALLY.note(gate_id=asker.gate_id, deploy_id=asked.deploy_id)
+            days.TALLY.note(gate_id=asker.gate_id, deploy_id=asked.deploy_id)
         call = contacts.Call(
             call=contacts.DRY_RUN if asked.dry_run else "decision",
             outcome=_NOTHING.reason,

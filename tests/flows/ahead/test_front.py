@@ -9,7 +9,8 @@ from django.db import connection
 from breakglass.actors import OPERATOR
 from breakglass.models import AuditEntry, Deploy, Gate, GateContact
 from breakglass.queries import certainty
-from breakglass.services import contacts, gate_days, gate_tokens, gates, grants
+from breakglass.services import grants
+from breakglass.services.gates import contacts, days, registry, tokens
 from portal.api import counters
 from portal.api.ahead import connections
 from tests import factories
@@ -89,7 +90,7 @@ def test_whoever_may_not_ask_is_left_to_the_endpoint(
     assert front.ask(gate_token, gate="another") is None
     assert front.ask(other_gate_token)["decision"] == "enforce"
 
-    gate_tokens.revoke(gate=gate, token_id=gate.tokens.get().pk, actor=OPERATOR)
+    tokens.revoke(gate=gate, token_id=gate.tokens.get().pk, actor=OPERATOR)
     assert front.ask(gate_token) is None
 
 
@@ -172,10 +173,10 @@ def test_no_tenant_sees_anothers_grant(front, gate_token, active_grant, charlie)
 def test_a_token_that_has_run_out_is_left_to_the_endpoint(
     front, gate, gate_token, advance
 ):
-    gate_tokens.rotate(gate=gate, token_id=gate.tokens.get().pk, actor=OPERATOR)
+    tokens.rotate(gate=gate, token_id=gate.tokens.get().pk, actor=OPERATOR)
     assert front.ask(gate_token)["decision"] == "enforce"
 
-    advance(gate_tokens.OVERLAP.total_seconds())
+    advance(tokens.OVERLAP.total_seconds())
 
     assert front.ask(gate_token) is None
 
@@ -194,10 +195,10 @@ def test_a_gate_that_is_being_set_up_is_told_to_enforce(front, acme):
 def test_a_gate_that_is_paused_or_retired_is_left_to_the_endpoint(
     front, gate, gate_token
 ):
-    gates.turn(gate=gate, is_active=False, actor=OPERATOR)
+    registry.turn(gate=gate, is_active=False, actor=OPERATOR)
     assert front.ask(gate_token) is None
 
-    gates.turn(gate=gate, is_active=True, actor=OPERATOR)
+    registry.turn(gate=gate, is_active=True, actor=OPERATOR)
     assert front.ask(gate_token)["decision"] == "enforce"
 
     Gate.objects.filter(pk=gate.pk).update(is_active=False, retired_at=gate.created_at)
@@ -205,13 +206,13 @@ def test_a_gate_that_is_paused_or_retired_is_left_to_the_endpoint(
 
 
 def test_what_was_answered_counts_in_the_gates_day(front, gate_token, monkeypatch):
-    monkeypatch.setattr(gate_days, "TALLY", gate_days.Tally())
+    monkeypatch.setattr(days, "TALLY", days.Tally())
 
     for deploy_id in ("run-1", "run-1", "run-2"):
         front.ask(gate_token, deploy_id=deploy_id)
     front.ask(gate_token, deploy_id="run-3", dry_run=True)
 
-    assert gate_days.TALLY.flush() == 2
+    assert days.TALLY.flush() == 2
 
 
 def test_the_gates_page_hears_of_the_call_as_from_the_endpoint(front, gate, gate_token):

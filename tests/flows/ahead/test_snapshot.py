@@ -9,7 +9,8 @@ from django.db import connection
 
 from breakglass.actors import OPERATOR
 from breakglass.queries import certainty
-from breakglass.services import gate_tokens, gates, grants
+from breakglass.services import grants
+from breakglass.services.gates import registry, tokens
 from portal.api.ahead import connections
 from portal.api.ahead import snapshot as module
 from portal.api.ahead.questions import token_hash
@@ -88,10 +89,10 @@ def test_it_hears_of_tokens_gates_and_policies(snapshot, acme, gate, gate_token)
     second = factories.token(gate)
     comes_true(lambda: look(snapshot, second))
 
-    gate_tokens.revoke(gate=gate, token_id=gate.tokens.latest("pk").pk, actor=OPERATOR)
+    tokens.revoke(gate=gate, token_id=gate.tokens.latest("pk").pk, actor=OPERATOR)
     comes_true(lambda: look(snapshot, second) is None)
 
-    gates.turn(gate=gate, is_active=False, actor=OPERATOR)
+    registry.turn(gate=gate, is_active=False, actor=OPERATOR)
     comes_true(lambda: look(snapshot, gate_token) is None)
 
 
@@ -127,10 +128,10 @@ def test_a_token_younger_than_the_copy_is_asked_about(snapshot, gate_token):
 
 
 def test_a_token_is_not_believed_from_its_end_on(snapshot, gate, gate_token):
-    gate_tokens.rotate(gate=gate, token_id=gate.tokens.get().pk, actor=OPERATOR)
+    tokens.rotate(gate=gate, token_id=gate.tokens.get().pk, actor=OPERATOR)
     comes_true(lambda: look(snapshot, gate_token))
 
-    database.advance(gate_tokens.OVERLAP.total_seconds())
+    database.advance(tokens.OVERLAP.total_seconds())
 
     comes_true(lambda: look(snapshot, gate_token) is None)
 

@@ -6,7 +6,7 @@ import pytest
 
 from breakglass.models import Policy, RoleGroup, Tenant, User
 from breakglass.queries import access
-from breakglass.services.verification import verify_tenant
+from breakglass.services.logs.verification import verify_tenant
 from tests import factories
 from tests.flows.commands.endings import run
 from tests.flows.services import steps

@@ -5,7 +5,7 @@ from django.core import mail
 
 from breakglass.models import BypassRequest, Checkpoint, Deploy, Grant, PostMortem
 from breakglass.services import grants, sweeps
-from breakglass.services.verification import verify_tenant
+from breakglass.services.logs.verification import verify_tenant
 from tests import database, factories
 from tests.flows.commands.endings import run
 from tests.flows.services import steps

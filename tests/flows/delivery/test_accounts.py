@@ -3,7 +3,7 @@
 import pytest
 from django.core import mail
 
-from breakglass.services import delivery
+from breakglass.services.telling import delivery
 from tests import authenticator, factories
 
 pytestmark = pytest.mark.django_db

@@ -5,7 +5,7 @@ import pytest
 from breakglass.errors import InvalidInput, NotFound
 from breakglass.models import AuditEntry, Channel, Notification
 from breakglass.queries import messages
-from breakglass.services import delivery
+from breakglass.services.telling import delivery
 from tests import factories
 from tests.flows.delivery.record import facts_of
 from tests.flows.delivery.ways_out import URL, webhook

@@ -10,8 +10,8 @@ from breakglass.actors import OPERATOR
 from breakglass.errors import Unavailable
 from breakglass.models import Notification, OutboxMessage
 from breakglass.notify import Undeliverable
-from breakglass.services import delivery, expansion
-from breakglass.services import people as people_services
+from breakglass.services.people import accounts as people_services
+from breakglass.services.telling import delivery, expansion
 from breakglass.states import DeliveryState
 from tests import factories
 from tests.flows.delivery.ways_out import URL, webhook

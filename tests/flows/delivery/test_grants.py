@@ -9,8 +9,10 @@ from breakglass.models import Grant, Notification, PostMortem, RoleGroup
 from breakglass.queries import messages
 from breakglass.rules.decision import Question
 from breakglass.rules.scopes import Scope
-from breakglass.services import decisions, delivery, grants, postmortem_reminders
-from breakglass.services import people as people_services
+from breakglass.services import decisions, grants
+from breakglass.services.people import accounts as people_services
+from breakglass.services.postmortems import deadlines
+from breakglass.services.telling import delivery
 from breakglass.states import DeliveryState
 from tests.flows.delivery.record import emails, facts_of, state_of, told
 
@@ -95,7 +97,7 @@ def test_a_postmortem_is_told_to_its_assignee_and_late_also_to_managers(
     assert told(outbox.POSTMORTEM_OPENED) == emails(people.oncall)
     due = PostMortem.objects.get(pk=active_grant.postmortem_id).due_at
     advance((due - clock.db_now()).total_seconds() + 1)
-    postmortem_reminders.remind_due()
+    deadlines.remind_due()
     delivery.drain()
     everybody = [*emails(people.admin, people.oncall), "ops-room"]
     assert told(outbox.POSTMORTEM_OVERDUE) == everybody

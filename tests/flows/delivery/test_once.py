@@ -8,7 +8,7 @@ from django.db import connection, connections
 
 from breakglass import notify
 from breakglass.models import Notification
-from breakglass.services import delivery, expansion
+from breakglass.services.telling import delivery, expansion
 from breakglass.states import DeliveryState
 from tests.flows.delivery.record import emails, facts_of
 

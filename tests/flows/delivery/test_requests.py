@@ -6,8 +6,10 @@ from django.core import mail
 from breakglass import outbox
 from breakglass.actors import OPERATOR
 from breakglass.models import Notification
-from breakglass.services import approvals, delivery, reminders, requests
-from breakglass.services import people as people_services
+from breakglass.services import reminders, requests
+from breakglass.services.approving import approvals
+from breakglass.services.people import accounts as people_services
+from breakglass.services.telling import delivery
 from breakglass.states import DeliveryState
 from tests import factories
 from tests.flows.delivery.record import emails, facts_of, state_of, told

@@ -1,7 +1,7 @@
 """Where messages go in these tests: a webhook, and a way out that keeps what it got."""
 
 from breakglass.actors import OPERATOR
-from breakglass.services import channels
+from breakglass.services.tenancy import channels
 
 URL = "jsons://hooks.example.com/in?+Authorization=hush-hush"
 

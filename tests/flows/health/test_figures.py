@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from breakglass import clock
 from breakglass.models import GateDay, PostMortem
-from breakglass.queries import gate_health
+from breakglass.queries.gates import health
 from breakglass.rules.gate_health import Figures, Repeat
 from breakglass.services import grants
 from tests import factories
@@ -20,7 +20,7 @@ MONTH = timedelta(days=30)
 
 def figures(tenant, *, back=MONTH, **fields):
     now = clock.db_now()
-    return gate_health.figures_of(tenant=tenant, since=now - back, until=now, **fields)
+    return health.figures_of(tenant=tenant, since=now - back, until=now, **fields)
 
 
 def blame(grant, answer, *, state="published"):
@@ -109,7 +109,7 @@ def test_what_came_before_the_span_is_not_counted(acme, people, gate, advance):
 def test_a_month_ends_before_the_first_day_of_the_next(acme, gate):
     for day, enforced in ((date(2026, 10, 1), 1), (date(2026, 11, 1), 2)):
         GateDay.objects.create(tenant=acme, gate=gate, day=day, enforced=enforced)
-    seen = gate_health.figures_of(
+    seen = health.figures_of(
         tenant=acme,
         since=datetime(2026, 10, 1, tzinfo=UTC),
         until=datetime(2026, 11, 1, tzinfo=UTC),

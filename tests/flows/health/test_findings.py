@@ -5,8 +5,8 @@ from django.db import IntegrityError, transaction
 
 from breakglass.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from breakglass.models import Finding, OutboxMessage, RoleGroup
-from breakglass.queries import findings as queries
-from breakglass.services import findings
+from breakglass.queries.gates import findings as queries
+from breakglass.services.gates import findings
 from breakglass.states import FindingKind
 from tests import factories
 from tests.flows.services import steps

@@ -7,8 +7,8 @@ from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 
 from breakglass.models import GateDay
-from breakglass.services import gate_days
-from breakglass.services.gate_days import Tally
+from breakglass.services.gates import days
+from breakglass.services.gates.days import Tally
 from tests import factories
 from tests.flows.services import steps
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 def tally(monkeypatch):
     """This process's own, new."""
     fresh = Tally()
-    monkeypatch.setattr(gate_days, "TALLY", fresh)
+    monkeypatch.setattr(days, "TALLY", fresh)
     return fresh
 
 
@@ -78,7 +78,7 @@ def test_what_the_database_did_not_take_is_not_lost(gate, tally, monkeypatch):
         raise DatabaseError
 
     with monkeypatch.context() as broken:
-        broken.setattr(gate_days, "_add", away)
+        broken.setattr(days, "_add", away)
         with pytest.raises(DatabaseError):
             tally.flush()
     assert tally.flush() == 1
@@ -103,9 +103,7 @@ def test_the_thread_writes_down_the_rest_when_it_is_told_to_stop(tally, monkeypa
     gate = factories.gate(factories.tenant("acme", "Acme", factories.people()), "g")
     tally.note(gate_id=gate.pk, deploy_id="a")
     stopped = threading.Event()
-    thread = threading.Thread(
-        target=gate_days.keep_flushing, kwargs={"stopped": stopped}
-    )
+    thread = threading.Thread(target=days.keep_flushing, kwargs={"stopped": stopped})
     thread.start()
     stopped.set()
     thread.join(timeout=10)

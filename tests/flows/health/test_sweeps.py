@@ -16,9 +16,10 @@ from breakglass.models import (
     LogStanding,
     Notification,
 )
-from breakglass.queries.gate_messages import owners_of
+from breakglass.queries.gates.messages import owners_of
 from breakglass.rules.gate_health import DEFAULTS, Thresholds
-from breakglass.services import delivery, findings, gate_health
+from breakglass.services.gates import findings, health
+from breakglass.services.telling import delivery
 from tests import factories
 from tests.flows.services import steps
 
@@ -36,7 +37,7 @@ def repeated(acme, people, gate):
 def terms(tenant, **fields):
     values = {name: getattr(DEFAULTS, name) for name in DEFAULTS.__dataclass_fields__}
     wanted = Thresholds(**{**values, **fields})
-    return gate_health.set_terms(tenant=tenant, thresholds=wanted, actor=OPERATOR)
+    return health.set_terms(tenant=tenant, thresholds=wanted, actor=OPERATOR)
 
 
 def close(finding, person):
@@ -49,7 +50,7 @@ def close(finding, person):
 
 
 def test_a_figure_over_its_threshold_becomes_one_finding(acme, gate, repeated, advance):
-    assert gate_health.raise_due() == 1
+    assert health.raise_due() == 1
     finding = Finding.objects.get()
     assert (finding.gate, finding.kind) == (gate, "scope_repeated")
     assert finding.facts == {
@@ -61,52 +62,52 @@ def test_a_figure_over_its_threshold_becomes_one_finding(acme, gate, repeated, a
         "days": 30,
     }
     advance(11 * 60)
-    assert gate_health.raise_due() == 0
+    assert health.raise_due() == 0
     assert Finding.objects.count() == 1
 
 
 def test_below_the_threshold_there_is_none(acme, repeated):
     terms(acme, scope_repeats=4)
-    assert gate_health.raise_due() == 0
+    assert health.raise_due() == 0
 
 
 def test_each_tenant_is_looked_at_every_few_minutes(acme, repeated, advance):
     terms(acme, scope_repeats=4)
-    assert gate_health.raise_due() == 0
+    assert health.raise_due() == 0
     terms(acme)
-    assert gate_health.raise_due() == 0  # just looked
+    assert health.raise_due() == 0  # just looked
     advance(10 * 60 + 1)
-    assert gate_health.raise_due() == 1
+    assert health.raise_due() == 1
 
 
 def test_what_was_answered_counts_anew(acme, people, gate, repeated, advance):
     terms(acme, unused=0)
-    gate_health.raise_due()
+    health.raise_due()
     advance(1)
     close(Finding.objects.get(), people.admin)
     advance(11 * 60)
-    assert gate_health.raise_due() == 0  # nothing new since the answer
+    assert health.raise_due() == 0  # nothing new since the answer
     for _ in range(3):
         steps.grant(acme, people, gate)
     advance(11 * 60)
-    assert gate_health.raise_due() == 1
+    assert health.raise_due() == 1
 
 
 def test_a_gate_that_is_switched_off_is_not_judged(acme, gate, repeated):
     gate.is_active = False
     gate.save(update_fields=["is_active"])
-    assert gate_health.raise_due() == 0
+    assert health.raise_due() == 0
 
 
 def test_a_read_only_log_is_left_alone(acme, gate, repeated):
     LogStanding.objects.create(
         tenant=acme, read_only_at=clock.db_now(), read_only_reason="Restored."
     )
-    assert (gate_health.raise_due(), gate_health.summarize_due()) == (0, 0)
+    assert (health.raise_due(), health.summarize_due()) == (0, 0)
 
 
 def test_the_owner_and_nobody_else_is_told(acme, people, gate, repeated):
-    gate_health.raise_due()
+    health.raise_due()
     delivery.drain()
     [told] = Notification.objects.filter(message__topic="finding.opened")
     assert told.recipient == people.admin
@@ -119,14 +120,14 @@ def test_the_owner_and_nobody_else_is_told(acme, people, gate, repeated):
 
 
 def test_a_finding_closed_meanwhile_is_not_told(acme, people, gate, repeated):
-    gate_health.raise_due()
+    health.raise_due()
     close(Finding.objects.get(), people.admin)
     delivery.drain()
     assert not Notification.objects.filter(message__topic="finding.opened").exists()
 
 
 def test_whoever_gets_a_finding_is_told_unless_it_went_on(acme, people, gate, repeated):
-    gate_health.raise_due()
+    health.raise_due()
     public_id = Finding.objects.get().public_id
     for to in (people.peer, people.oncall):
         findings.hand_over(tenant=acme, public_id=public_id, person=people.admin, to=to)
@@ -139,7 +140,7 @@ def test_whoever_gets_a_finding_is_told_unless_it_went_on(acme, people, gate, re
 def test_an_owner_who_left_is_told_nothing_and_whoever_answers_now_is(
     acme, people, gate, repeated
 ):
-    gate_health.raise_due()
+    health.raise_due()
     public_id = Finding.objects.get().public_id
     findings.hand_over(
         tenant=acme, public_id=public_id, person=people.admin, to=people.auditor
@@ -179,26 +180,26 @@ def test_thresholds_are_on_record_and_kept_in_bounds(acme):
     ],
 )
 def test_the_last_whole_month(now, month):
-    assert gate_health.last_month(now) == month
+    assert health.last_month(now) == month
 
 
 def test_a_new_tenant_has_no_last_month(acme, gate):
-    assert gate_health.summarize_due() == 0
+    assert health.summarize_due() == 0
 
 
 def test_a_month_is_told_once_whenever_the_sweep_runs(acme, people, gate, advance):
     advance(40 * DAY)  # days were missed
-    assert gate_health.summarize_due() == 1
-    assert gate_health.summarize_due() == 0
+    assert health.summarize_due() == 1
+    assert health.summarize_due() == 0
     advance(31 * DAY)
-    assert gate_health.summarize_due() == 1
+    assert health.summarize_due() == 1
     months = list(HealthSummary.objects.values_list("month", flat=True))
     assert months == sorted(set(months), reverse=True)
 
 
 def test_a_tenant_without_gates_is_told_nothing(acme, advance):
     advance(40 * DAY)
-    assert gate_health.summarize_due() == 0
+    assert health.summarize_due() == 0
 
 
 def test_the_summary_says_what_the_month_came_to(acme, people, gate, repeated, advance):
@@ -207,7 +208,7 @@ def test_the_summary_says_what_the_month_came_to(acme, people, gate, repeated, a
     GateDay.objects.create(tenant=acme, gate=gate, day=began.date(), enforced=19)
     to_next_month = timedelta(days=32) + began.replace(day=1) - began
     advance(to_next_month.total_seconds())
-    gate_health.summarize_due()
+    health.summarize_due()
     delivery.drain()
     [told] = Notification.objects.filter(message__topic="health.summary")
     assert told.recipient == people.admin

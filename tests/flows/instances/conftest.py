@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import pytest
 from django.conf import settings as configured
 
-from breakglass.services import sealing, signatures
-from breakglass.services.verification import verify_tenant
+from breakglass.services.approving import signatures
+from breakglass.services.logs import sealing
+from breakglass.services.logs.verification import verify_tenant
 from tests.conformance.authority.stock_client import Portal
 
 WORKLOAD = "signer@platform.example"

@@ -9,8 +9,9 @@ from breakglass.actors import OPERATOR
 from breakglass.errors import InvalidInput, SigningFailed
 from breakglass.models import Approval, AuditEntry, Bundle, Grant, Intent
 from breakglass.rules.evidence import Proof
-from breakglass.services import approvals, identities
-from breakglass.services import people as people_services
+from breakglass.services.approving import approvals
+from breakglass.services.people import accounts as people_services
+from breakglass.services.people import identities
 from breakglass.signing import identity as signing_identity
 from tests import factories
 from tests.flows.instances.conftest import WORKLOAD, issuer, report_on

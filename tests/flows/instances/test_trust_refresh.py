@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from breakglass import clock
 from breakglass.errors import Unavailable
-from breakglass.services import trust
+from breakglass.services.tenancy import trust
 from tests import factories, hostile
 from tests.flows.instances.tuf_repository import Repository, served
 

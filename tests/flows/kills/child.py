@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from django.db import connections
 
 from breakglass.models import Approval, Bundle, Grant
-from breakglass.services import approvals, counting, grants, signatures
+from breakglass.services import grants
+from breakglass.services.approving import approvals, counting, signatures
 from breakglass.signing import fallback, identity, keyless
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from breakglass.models import Approval, AuditEntry, Bundle, Grant, Intent
 from breakglass.models.signing import IntentKind
-from breakglass.services import approvals, signatures, verification
+from breakglass.services.approving import approvals, signatures
+from breakglass.services.logs import verification
 from breakglass.signing import SignerIdentity, statements
 from breakglass.signing.keyless import signer_from_settings, verifier_from_settings
 from breakglass.states import IntentState, RequestState

@@ -4,27 +4,16 @@ import pytest
 
 from breakglass.actors import OPERATOR
 from breakglass.models import AuditEntry, RoleGroup
-from breakglass.services import (
-    approvals,
-    channels,
-    delivery,
-    deploys,
-    gate_tokens,
-    gates,
-    grants,
-    identities,
-    policies,
-    postmortem_opening,
-    postmortem_reminders,
-    postmortems,
-    requests,
-    roles,
-    sealing,
-    signatures,
-    tenants,
-)
-from breakglass.services import people as person_services
-from breakglass.services.postmortems import ActionItemInput
+from breakglass.services import deploys, grants, requests
+from breakglass.services.approving import approvals, signatures
+from breakglass.services.gates import registry, tokens
+from breakglass.services.logs import sealing
+from breakglass.services.people import accounts as person_services
+from breakglass.services.people import identities, roles
+from breakglass.services.postmortems import deadlines, opening, writing
+from breakglass.services.postmortems.writing import ActionItemInput
+from breakglass.services.telling import delivery
+from breakglass.services.tenancy import channels, policies, tenants
 from breakglass.states import DeployState
 from tests import factories
 from tests.flows.services import steps
@@ -81,7 +70,7 @@ def test_a_bypass_from_request_to_postmortem_writes_exactly_its_events(
     ) == ["grant.revoked", "deploy.reverted", "postmortem.opened"]
     item = ActionItemInput("Scan each commit", "", is_done=False)
     assert log(
-        lambda: postmortems.save_draft(
+        lambda: writing.save_draft(
             **named,
             person=people.oncall,
             body=WRITTEN,
@@ -91,7 +80,7 @@ def test_a_bypass_from_request_to_postmortem_writes_exactly_its_events(
             revision=0,
         )
     ) == ["postmortem.saved"]
-    assert log(lambda: postmortems.publish(**named, person=people.oncall)) == [
+    assert log(lambda: writing.publish(**named, person=people.oncall)) == [
         "postmortem.gate_judged",
         "postmortem.published",
     ]
@@ -113,9 +102,9 @@ def test_a_bypass_from_request_to_postmortem_writes_exactly_its_events(
         "postmortem.opened",
     ]
     assert log(deploys.revert_due) == []
-    assert log(postmortem_opening.open_due) == []
+    assert log(opening.open_due) == []
     advance(30 * 24 * 60 * steps.MINUTE)
-    assert log(postmortem_reminders.remind_due) == ["postmortem.overdue"]
+    assert log(deadlines.remind_due) == ["postmortem.overdue"]
 
 
 def test_the_other_ends_of_a_request_write_exactly_their_events(
@@ -177,34 +166,34 @@ def test_what_admins_change_writes_exactly_its_event(acme, gate, people):
         ),
         (lambda: person_off(newcomer), []),
         (
-            lambda: gates.register(tenant=acme, slug="x", **looks, **by),
+            lambda: registry.register(tenant=acme, slug="x", **looks, **by),
             ["gate.registered"],
         ),
         (
-            lambda: gates.change(gate=gate, is_active=True, **looks, **by),
+            lambda: registry.change(gate=gate, is_active=True, **looks, **by),
             ["gate.changed"],
         ),
-        (lambda: gate_tokens.issue(gate=gate, **by), ["token.issued"]),
+        (lambda: tokens.issue(gate=gate, **by), ["token.issued"]),
         (
-            lambda: gate_tokens.rotate(gate=gate, token_id=first_token(gate), **by),
+            lambda: tokens.rotate(gate=gate, token_id=first_token(gate), **by),
             ["token.issued", "token.superseded"],
         ),
         (
-            lambda: gate_tokens.revoke(gate=gate, token_id=first_token(gate), **by),
+            lambda: tokens.revoke(gate=gate, token_id=first_token(gate), **by),
             ["token.revoked"],
         ),
         (
-            lambda: gates.describe(gate=gate, service="api", **kept, **by),
+            lambda: registry.describe(gate=gate, service="api", **kept, **by),
             ["gate.described"],
         ),
-        (lambda: gates.describe(gate=gate, service="api", **kept, **by), []),
-        (lambda: gates.turn(gate=gate, is_active=False, **by), ["gate.changed"]),
-        (lambda: gates.turn(gate=gate, is_active=True, **by), ["gate.changed"]),
-        (lambda: gates.heartbeat(gate=gate, config_digest="a"), []),
-        (lambda: gates.heartbeat(gate=gate, config_digest=""), []),
-        (lambda: gates.heartbeat(gate=gate, config_digest="a"), []),
+        (lambda: registry.describe(gate=gate, service="api", **kept, **by), []),
+        (lambda: registry.turn(gate=gate, is_active=False, **by), ["gate.changed"]),
+        (lambda: registry.turn(gate=gate, is_active=True, **by), ["gate.changed"]),
+        (lambda: registry.heartbeat(gate=gate, config_digest="a"), []),
+        (lambda: registry.heartbeat(gate=gate, config_digest=""), []),
+        (lambda: registry.heartbeat(gate=gate, config_digest="a"), []),
         (
-            lambda: gates.heartbeat(gate=gate, config_digest="b"),
+            lambda: registry.heartbeat(gate=gate, config_digest="b"),
             ["gate.config_changed"],
         ),
         (lambda: policies.new_draft(tenant=acme, author=people.admin), []),

@@ -12,7 +12,7 @@ from breakglass.models import (
     Notification,
     PostMortem,
 )
-from breakglass.services import delivery
+from breakglass.services.telling import delivery
 from breakglass.texts import text
 from tests import factories, pseudo
 

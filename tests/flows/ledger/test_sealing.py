@@ -10,7 +10,8 @@ from standardwebhooks import Webhook
 
 from breakglass.audit import tree
 from breakglass.models import AuditEntry, Checkpoint
-from breakglass.services import publishing, sealing, signatures
+from breakglass.services.approving import signatures
+from breakglass.services.logs import publishing, sealing
 from tests import database, factories
 from tests.unit.test_merkle import included, leaf_hash, mth
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from breakglass.services import signatures
+from breakglass.services.approving import signatures
 from tests import fallback
 from tests.flows.services import steps
 

@@ -6,13 +6,9 @@ from hashlib import sha256
 import pytest
 
 from breakglass.models import AuditEntry, Bundle, Countersignature, Intent, Notification
-from breakglass.services import (
-    countersigning,
-    expansion,
-    sealing,
-    signatures,
-    standing_in,
-)
+from breakglass.services.approving import countersigning, signatures, standing_in
+from breakglass.services.logs import sealing
+from breakglass.services.telling import expansion
 from breakglass.states import IntentState, SignedBy
 from tests import fallback
 from tests.flows.services import steps

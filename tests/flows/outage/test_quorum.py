@@ -8,7 +8,8 @@ from django.db import IntegrityError, transaction
 
 from breakglass.errors import Conflict, NotPermitted, PasskeyRequired, SelfApproval
 from breakglass.models import Approval, AuditEntry, Countersignature, Grant, Intent
-from breakglass.services import approvals, counting, grants
+from breakglass.services import grants
+from breakglass.services.approving import approvals, counting
 from breakglass.states import Assurance, IntentState, SigningOutage
 from tests import factories, fallback
 from tests.flows.services import steps

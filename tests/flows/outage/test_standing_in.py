@@ -8,7 +8,8 @@ import pytest
 from breakglass import clock
 from breakglass.errors import SigningFailed
 from breakglass.models import Approval, Assertion, Bundle, Grant, Intent
-from breakglass.services import approvals, sealing, signatures, standing_in
+from breakglass.services.approving import approvals, signatures, standing_in
+from breakglass.services.logs import sealing
 from breakglass.signing import fallback as room
 from breakglass.signing.keyless import signer_from_settings
 from breakglass.states import Assurance, IntentState, SignedBy

@@ -7,7 +7,8 @@ from hashlib import sha256
 import pytest
 
 from breakglass.models import Bundle, Countersignature
-from breakglass.services import countersigning, exports, sealing, signatures
+from breakglass.services.approving import countersigning, signatures
+from breakglass.services.logs import exports, sealing
 from breakglass.states import SignedBy
 from tests import database, fallback
 from tests.standalone import verifier

@@ -8,8 +8,9 @@ import pytest
 from breakglass.audit import verify
 from breakglass.audit.verify import Checked, Report
 from breakglass.models import AuditEntry, Bundle, Countersignature
-from breakglass.services import countersigning, sealing, signatures, verification
-from breakglass.services.verifying import bundles
+from breakglass.services.approving import countersigning, signatures
+from breakglass.services.logs import sealing, verification
+from breakglass.services.logs.verifying import bundles
 from breakglass.signing import sealed as room
 from breakglass.states import SignedBy
 from tests import database, fallback

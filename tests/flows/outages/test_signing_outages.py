@@ -11,7 +11,7 @@ import pytest
 
 from breakglass.errors import SigningFailed
 from breakglass.models import Approval, Bundle, Grant, Intent
-from breakglass.services import approvals
+from breakglass.services.approving import approvals
 from breakglass.states import IntentState
 from tests import factories, hostile
 from tests.flows.outages.conftest import DEADLINE, FULCIO, REKOR, STAGES, STAMP, TOKEN

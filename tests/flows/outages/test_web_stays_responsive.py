@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from breakglass.models import Approval, Grant, Intent
-from breakglass.services import approvals
+from breakglass.services.approving import approvals
 from portal.runtime import parts, ports
 from portal.runtime.supervisor import Supervisor
 from tests import factories, hostile

@@ -10,10 +10,11 @@ from django.utils import translation
 
 from breakglass.models import HealthTerms
 from breakglass.queries import charts
-from breakglass.services import findings, grants
+from breakglass.services import grants
+from breakglass.services.gates import findings
 from breakglass.states import FindingKind
-from portal.http import charts as geometry
-from portal.http import pictures
+from portal.http.charts import drawing as geometry
+from portal.http.charts import pictures
 from tests import factories
 from tests.flows.services import steps
 

@@ -5,7 +5,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 
 from breakglass.models import Tenant
-from tests.flows.pages.test_profile_page import text
+from tests.flows.pages.account.test_profile_page import text
 
 pytestmark = pytest.mark.django_db
 EMERGENCY = "Call +49 30 555 and follow RUNBOOK-7 <now>."

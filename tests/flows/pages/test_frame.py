@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from breakglass.services import delivery
+from breakglass.services.telling import delivery
 from tests import factories
 from tests.flows.services import steps
 

@@ -3,7 +3,7 @@
 import pytest
 
 from breakglass.models import Notification
-from breakglass.services import delivery
+from breakglass.services.telling import delivery
 from tests import factories
 
 pytestmark = pytest.mark.django_db

@@ -3,7 +3,7 @@
 import pytest
 
 from breakglass.errors import SigningFailed
-from breakglass.services import countersigning, signatures
+from breakglass.services.approving import countersigning, signatures
 from tests import database, factories, fallback
 from tests.flows.services import steps
 

@@ -18,7 +18,8 @@ from breakglass.models import (
     Intent,
     PostMortem,
 )
-from breakglass.services import approvals, counting, requests, signatures
+from breakglass.services import requests
+from breakglass.services.approving import approvals, counting, signatures
 from tests import factories
 from tests.flows.races.threads import Meanwhile, at_once, failures, held, later
 from tests.flows.services import steps

@@ -7,12 +7,8 @@ from breakglass import clock
 from breakglass.errors import Conflict
 from breakglass.models import Deploy, Grant, PostMortem
 from breakglass.queries import access
-from breakglass.services import (
-    deploys,
-    grants,
-    postmortem_opening,
-    postmortem_reminders,
-)
+from breakglass.services import deploys, grants
+from breakglass.services.postmortems import deadlines, opening
 from breakglass.states import DeployState
 from tests import factories
 from tests.flows.races.threads import Meanwhile, at_once, failures, held, later
@@ -137,7 +133,7 @@ def test_of_two_sweeps_at_once_each_grant_is_expired_by_one(
         grants.expire_due,
         grants.expire_due,
         deploys.revert_due,
-        postmortem_opening.open_due,
+        opening.open_due,
     )
 
     assert failures(outcomes) == []
@@ -194,7 +190,7 @@ def test_two_reminders_at_once_tell_once_that_a_postmortem_is_overdue(
     later((active_grant.postmortem.due_at - clock.db_now()).total_seconds())
     with transaction.atomic():
         access.lock_grant(pk=active_grant.pk)  # both have looked before either writes
-        sweeps = [Meanwhile(postmortem_reminders.remind_due) for _ in range(2)]
+        sweeps = [Meanwhile(deadlines.remind_due) for _ in range(2)]
         for sweep in sweeps:
             sweep.until_it_waits()
 

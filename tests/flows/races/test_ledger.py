@@ -8,19 +8,13 @@ from breakglass.audit import events, ledger
 from breakglass.errors import PolicyViolation
 from breakglass.models import PostMortem, RoleGroup
 from breakglass.queries import access
-from breakglass.services import (
-    deploys,
-    gates,
-    grants,
-    policies,
-    postmortem_opening,
-    postmortem_reminders,
-    postmortems,
-    roles,
-    sealing,
-    tenants,
-)
-from breakglass.services import people as person_services
+from breakglass.services import deploys, grants
+from breakglass.services.gates import registry
+from breakglass.services.logs import sealing
+from breakglass.services.people import accounts as person_services
+from breakglass.services.people import roles
+from breakglass.services.postmortems import deadlines, opening, writing
+from breakglass.services.tenancy import policies, tenants
 from tests import factories
 from tests.flows.races.test_approvals import chain_is_gapless, record, signed
 from tests.flows.races.threads import Meanwhile, at_once, failures, held, later
@@ -104,15 +98,15 @@ def test_sealing_does_not_deadlock_with_a_writer(acme):
 
 @pytest.mark.parametrize("verb", ["change", "publish", "heartbeat", "gate", "role"])
 def test_an_admins_change_does_not_deadlock_with_a_request(acme, people, gate, verb):
-    gates.heartbeat(gate=gate, config_digest="a")
+    registry.heartbeat(gate=gate, config_digest="a")
     draft = policies.new_draft(tenant=acme, author=None)
     role = RoleGroup.objects.get(tenant=acme, slug="peers")
     by = {"actor": OPERATOR}
     calls = {
         "change": lambda: tenants.change(tenant=acme, name="X", is_active=True, **by),
         "publish": lambda: policies.publish(policy_id=draft.pk, **by),
-        "heartbeat": lambda: gates.heartbeat(gate=gate, config_digest="b"),
-        "gate": lambda: gates.change(
+        "heartbeat": lambda: registry.heartbeat(gate=gate, config_digest="b"),
+        "gate": lambda: registry.change(
             gate=gate, name="X", environment="", data_class="", is_active=True, **by
         ),
         "role": lambda: roles.change(
@@ -203,7 +197,7 @@ def test_writing_a_postmortem_takes_the_grant_before_it(
 ):
     """As a close does: it holds the grant, appends, and opens the post-mortem."""
     later(15 * steps.MINUTE)
-    postmortem_opening.open_due()  # and the grant's own sweep has not come round yet
+    opening.open_due()  # and the grant's own sweep has not come round yet
     later(60 * 24 * 60 * steps.MINUTE)
     named = {
         "tenant": acme,
@@ -211,11 +205,11 @@ def test_writing_a_postmortem_takes_the_grant_before_it(
         "person": people.oncall,
     }
     calls = {
-        "save": lambda: postmortems.save_draft(
+        "save": lambda: writing.save_draft(
             **named, body="x", action_items=[], no_action_reason="", revision=0
         ),
-        "publish": lambda: postmortems.publish(**named),
-        "overdue": postmortem_reminders.remind_due,
+        "publish": lambda: writing.publish(**named),
+        "overdue": deadlines.remind_due,
     }
     with held(lambda: access.lock_grant(pk=active_grant.pk)):
         other = Meanwhile(calls[verb])

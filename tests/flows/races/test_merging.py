@@ -5,7 +5,7 @@ import pytest
 from breakglass.actors import OPERATOR
 from breakglass.errors import BreakglassError, Conflict, NotPermitted
 from breakglass.models import Approval, Grant, User
-from breakglass.services import identities
+from breakglass.services.people import identities
 from tests import factories
 from tests.flows.races.test_approvals import chain_is_gapless, record, signed
 from tests.flows.races.threads import Meanwhile, at_once, failures, held

@@ -12,7 +12,7 @@ from breakglass.models import (
     CredentialNotice,
     RoleGroup,
 )
-from breakglass.services import approvals, counting
+from breakglass.services.approving import approvals, counting
 from tests import authenticator, factories
 from tests.authenticator import DAY
 from tests.flows.races.threads import Meanwhile, at_once, failures, held

@@ -5,7 +5,7 @@ import pytest
 from breakglass.actors import OPERATOR
 from breakglass.errors import Conflict, NotPermitted
 from breakglass.models import Policy
-from breakglass.services import policies, policy_proposals, tenants
+from breakglass.services.tenancy import policies, proposals, tenants
 from tests import factories
 from tests.flows.races.threads import Meanwhile, at_once, failures, held
 from tests.flows.services import steps
@@ -23,26 +23,26 @@ def test_two_confirm_and_one_proposes_again_at_once(acme, people):
     words = {"actor": OPERATOR, "name": "Acme", "is_active": True}
     tenants.change(tenant=acme, policy_needs_second_admin=True, **words)
     draft = policies.new_draft(tenant=acme, author=None)
-    policy_proposals.propose(policy_id=draft.pk, person=people.admin)
+    proposals.propose(policy_id=draft.pk, person=people.admin)
     draft.refresh_from_db()
-    seen = policy_proposals.digest_of(policy=draft).hex()
+    seen = proposals.digest_of(policy=draft).hex()
 
     def confirm(person):
-        return policy_proposals.confirm(policy_id=draft.pk, person=person, digest=seen)
+        return proposals.confirm(policy_id=draft.pk, person=person, digest=seen)
 
     outcomes = at_once(
         lambda: confirm(others[0]),
         lambda: confirm(others[1]),
-        lambda: policy_proposals.propose(policy_id=draft.pk, person=people.admin),
+        lambda: proposals.propose(policy_id=draft.pk, person=people.admin),
     )
     assert failures(outcomes, Conflict, NotPermitted) == []
     assert Policy.objects.filter(tenant=acme, state="published").count() == 2
     assert steps.events(acme).count("policy.published") == 2
 
     draft = policies.new_draft(tenant=acme, author=None)
-    policy_proposals.propose(policy_id=draft.pk, person=people.admin)
+    proposals.propose(policy_id=draft.pk, person=people.admin)
     draft.refresh_from_db()
-    seen = policy_proposals.digest_of(policy=draft).hex()
+    seen = proposals.digest_of(policy=draft).hex()
 
     def edit():
         Policy.objects.select_for_update(of=("self",)).get(pk=draft.pk)

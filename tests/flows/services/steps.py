@@ -7,7 +7,9 @@ from breakglass.actors import OPERATOR
 from breakglass.models import AuditEntry, Bundle, Requirement, RoleGroup
 from breakglass.rules.decision import Question
 from breakglass.rules.scopes import Scope
-from breakglass.services import approvals, counting, decisions, policies, signatures
+from breakglass.services import decisions
+from breakglass.services.approving import approvals, counting, signatures
+from breakglass.services.tenancy import policies
 from tests import factories
 
 MINUTE = 60

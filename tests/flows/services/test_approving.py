@@ -12,7 +12,8 @@ from breakglass.errors import (
     SigningFailed,
 )
 from breakglass.models import Approval, Bundle, Grant, Intent, PostMortem
-from breakglass.services import approvals, requests, signatures
+from breakglass.services import requests
+from breakglass.services.approving import approvals, signatures
 from breakglass.signing import SignerIdentity
 from breakglass.signing.keyless import signer_from_settings, verifier_from_settings
 from breakglass.states import IntentState

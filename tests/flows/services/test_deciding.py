@@ -15,7 +15,7 @@ from breakglass.errors import (
     SelfApproval,
 )
 from breakglass.models import Approval, Grant, Intent
-from breakglass.services import approvals, counting
+from breakglass.services.approving import approvals, counting
 from breakglass.states import IntentState
 from tests import factories
 from tests.flows.services import steps

@@ -6,7 +6,8 @@ import pytest
 
 from breakglass.errors import Conflict, InvalidInput, NotFound
 from breakglass.models import Deploy, OutboxMessage
-from breakglass.services import deploys, enforcement, grants
+from breakglass.services import deploys, grants
+from breakglass.services.gates import enforcement
 from breakglass.states import DeployState
 from tests import factories
 from tests.flows.services import steps

@@ -9,7 +9,8 @@ from breakglass.actors import OPERATOR
 from breakglass.audit.narrowing import Filters
 from breakglass.errors import InvalidInput, NotFound, NotPermitted
 from breakglass.models import AuditEntry, Export
-from breakglass.services import exports, sealing, signatures
+from breakglass.services.approving import signatures
+from breakglass.services.logs import exports, sealing
 from tests import factories
 from tests.flows.services import steps
 

@@ -11,7 +11,7 @@ from breakglass.actors import OPERATOR
 from breakglass.errors import Conflict, InvalidInput, NotFound
 from breakglass.models import AuditEntry, GateToken
 from breakglass.queries import access
-from breakglass.services import gate_tokens, gates
+from breakglass.services.gates import registry, tokens
 from tests import factories
 
 HOUR = 3600
@@ -28,7 +28,7 @@ def row(token):
 def test_after_rotating_both_work_for_an_hour_and_then_only_the_new(gate, advance):
     old = factories.token(gate)
 
-    new, ended = gate_tokens.rotate(gate=gate, token_id=row(old).pk, actor=OPERATOR)
+    new, ended = tokens.rotate(gate=gate, token_id=row(old).pk, actor=OPERATOR)
 
     assert asking(old) == asking(new) == gate
     assert ended.expires_at - clock.db_now() <= timedelta(hours=1)
@@ -43,12 +43,12 @@ def test_after_rotating_both_work_for_an_hour_and_then_only_the_new(gate, advanc
 
 def test_rotating_twice_never_gives_the_old_one_more_time(gate, advance):
     old = factories.token(gate)
-    gate_tokens.rotate(gate=gate, token_id=row(old).pk, actor=OPERATOR)
+    tokens.rotate(gate=gate, token_id=row(old).pk, actor=OPERATOR)
     ends = row(old).expires_at
     advance(1800)
 
     with pytest.raises(Conflict, match="rotated already"):
-        gate_tokens.rotate(gate=gate, token_id=row(old).pk, actor=OPERATOR)
+        tokens.rotate(gate=gate, token_id=row(old).pk, actor=OPERATOR)
 
     assert row(old).expires_at == ends
     with pytest.raises(IntegrityError, match="set once"), transaction.atomic():
@@ -62,11 +62,11 @@ def test_a_revoked_token_is_not_rotated_and_another_gates_is_not_found(
 ):
     old = factories.token(gate)
     with pytest.raises(NotFound):
-        gate_tokens.rotate(gate=database_gate, token_id=row(old).pk, actor=OPERATOR)
-    gate_tokens.revoke(gate=gate, token_id=row(old).pk, actor=OPERATOR)
+        tokens.rotate(gate=database_gate, token_id=row(old).pk, actor=OPERATOR)
+    tokens.revoke(gate=gate, token_id=row(old).pk, actor=OPERATOR)
 
     with pytest.raises(Conflict, match="revoked already"):
-        gate_tokens.rotate(gate=gate, token_id=row(old).pk, actor=OPERATOR)
+        tokens.rotate(gate=gate, token_id=row(old).pk, actor=OPERATOR)
     assert GateToken.objects.count() == 1
 
 
@@ -83,16 +83,16 @@ def test_the_database_keeps_every_token_that_ever_was(gate):
 def test_a_retired_gate_asks_nothing_more_for_good(gate):
     one, two = factories.token(gate), factories.token(gate)
 
-    gates.retire(gate=gate, reason="The pipeline moved.", actor=OPERATOR)
+    registry.retire(gate=gate, reason="The pipeline moved.", actor=OPERATOR)
 
     gate.refresh_from_db()
     assert (gate.is_active, gate.is_retired) == (False, True)
     assert asking(one) is asking(two) is None
     assert not GateToken.objects.filter(revoked_at__isnull=True).exists()
     for again in (
-        lambda: gates.retire(gate=gate, reason="Again", actor=OPERATOR),
-        lambda: gates.turn(gate=gate, is_active=True, actor=OPERATOR),
-        lambda: gate_tokens.issue(gate=gate, actor=OPERATOR),
+        lambda: registry.retire(gate=gate, reason="Again", actor=OPERATOR),
+        lambda: registry.turn(gate=gate, is_active=True, actor=OPERATOR),
+        lambda: tokens.issue(gate=gate, actor=OPERATOR),
     ):
         with pytest.raises(Conflict, match="retired"):
             again()
@@ -100,7 +100,7 @@ def test_a_retired_gate_asks_nothing_more_for_good(gate):
 
 def test_a_gate_with_a_request_that_waits_is_not_retired(gate, pending_request):
     with pytest.raises(Conflict, match="end it first"):
-        gates.retire(gate=gate, reason="The pipeline moved.", actor=OPERATOR)
+        registry.retire(gate=gate, reason="The pipeline moved.", actor=OPERATOR)
     gate.refresh_from_db()
     assert gate.is_active
 
@@ -108,21 +108,21 @@ def test_a_gate_with_a_request_that_waits_is_not_retired(gate, pending_request):
 @pytest.mark.django_db(transaction=True)
 def test_a_gate_whose_bypass_is_in_force_is_not_retired(gate, active_grant, advance):
     with pytest.raises(Conflict, match="end it first"):
-        gates.retire(gate=gate, reason="The pipeline moved.", actor=OPERATOR)
+        registry.retire(gate=gate, reason="The pipeline moved.", actor=OPERATOR)
 
     advance(15 * 60)
-    assert gates.retire(gate=gate, reason="Moved.", actor=OPERATOR).is_retired
+    assert registry.retire(gate=gate, reason="Moved.", actor=OPERATOR).is_retired
 
 
 def test_a_paused_gate_is_answered_401_until_it_is_resumed(gate):
     token = factories.token(gate)
 
-    gates.turn(gate=gate, is_active=False, actor=OPERATOR)
+    registry.turn(gate=gate, is_active=False, actor=OPERATOR)
     assert asking(token) is None
     with pytest.raises(Conflict, match="not in use already"):
-        gates.turn(gate=gate, is_active=False, actor=OPERATOR)
+        registry.turn(gate=gate, is_active=False, actor=OPERATOR)
 
-    gates.turn(gate=gate, is_active=True, actor=OPERATOR)
+    registry.turn(gate=gate, is_active=True, actor=OPERATOR)
     assert asking(token) == gate
 
 
@@ -135,7 +135,7 @@ def test_what_describes_a_gate_is_checked(acme, gate, charlie):
         "service": {"service": "two words"},
     }.items():
         with pytest.raises(InvalidInput) as error:
-            gates.describe(gate=gate, actor=OPERATOR, **{**honest, **wrong})
+            registry.describe(gate=gate, actor=OPERATOR, **{**honest, **wrong})
         assert error.value.field == field
 
 

@@ -9,7 +9,8 @@ from breakglass.actors import OPERATOR
 from breakglass.errors import Conflict, InvalidInput, NotFound
 from breakglass.models import Gate, GateToken
 from breakglass.queries import access
-from breakglass.services import gate_tokens, gates, tenants
+from breakglass.services.gates import registry, tokens
+from breakglass.services.tenancy import tenants
 from tests import factories
 
 
@@ -18,7 +19,7 @@ def asking(token):
 
 
 def change(gate, **fields):
-    return gates.change(
+    return registry.change(
         gate=gate,
         actor=OPERATOR,
         **{
@@ -55,19 +56,19 @@ def test_a_revoked_token_asks_nothing_more(gate):
     token, kept = factories.token(gate), factories.token(gate)
     row = GateToken.objects.get(token_hash=sha256(token.encode()).digest())
 
-    gate_tokens.revoke(gate=gate, token_id=row.pk, actor=OPERATOR)
+    tokens.revoke(gate=gate, token_id=row.pk, actor=OPERATOR)
 
     assert asking(token) is None
     assert asking(kept) == gate
     with pytest.raises(Conflict, match="revoked already"):
-        gate_tokens.revoke(gate=gate, token_id=row.pk, actor=OPERATOR)
+        tokens.revoke(gate=gate, token_id=row.pk, actor=OPERATOR)
 
 
 def test_a_gate_revokes_its_own_tokens_only(gate, database_gate):
     factories.token(gate)
 
     with pytest.raises(NotFound):
-        gate_tokens.revoke(
+        tokens.revoke(
             gate=database_gate, token_id=GateToken.objects.get().pk, actor=OPERATOR
         )
     assert GateToken.objects.get().revoked_at is None
@@ -108,7 +109,7 @@ def test_what_is_malformed_is_refused_by_its_field(acme):
     honest = {"slug": "g", "name": "G", "environment": "", "data_class": ""}
     for field, wrong in cases.items():
         with pytest.raises(InvalidInput) as error:
-            gates.register(tenant=acme, actor=OPERATOR, **{**honest, **wrong})
+            registry.register(tenant=acme, actor=OPERATOR, **{**honest, **wrong})
         assert error.value.field == field.strip()
 
     assert not Gate.objects.exists()
@@ -120,10 +121,10 @@ def test_the_database_itself_keeps_a_gates_name_plain(gate):
 
 
 def test_a_heartbeat_keeps_the_digest_when_it_says_nothing_of_it(gate):
-    gates.heartbeat(gate=gate, config_digest="sha256:aa")
-    seen = gates.heartbeat(gate=gate, config_digest="")
+    registry.heartbeat(gate=gate, config_digest="sha256:aa")
+    seen = registry.heartbeat(gate=gate, config_digest="")
 
     assert seen.config_digest == "sha256:aa"
     assert seen.last_seen_at is not None
     with pytest.raises(InvalidInput):
-        gates.heartbeat(gate=gate, config_digest="two words")
+        registry.heartbeat(gate=gate, config_digest="two words")

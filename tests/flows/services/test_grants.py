@@ -10,8 +10,9 @@ from breakglass.actors import OPERATOR
 from breakglass.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from breakglass.models import Approval, Grant, Intent, OutboxMessage, PostMortem
 from breakglass.rules.postmortem import due_at
-from breakglass.services import counting, grants
-from breakglass.services import people as person_services
+from breakglass.services import grants
+from breakglass.services.approving import counting
+from breakglass.services.people import accounts as person_services
 from breakglass.states import GrantState
 from tests import factories
 from tests.flows.services import steps

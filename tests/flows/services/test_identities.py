@@ -6,9 +6,9 @@ from django.db import IntegrityError, transaction
 from breakglass.actors import OPERATOR
 from breakglass.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from breakglass.models import AuditEntry, Identity
-from breakglass.queries import people as queries
-from breakglass.services import identities
-from breakglass.services import people as person_services
+from breakglass.queries.people import accounts as queries
+from breakglass.services.people import accounts as person_services
+from breakglass.services.people import identities
 from tests import factories
 
 ISSUER = "https://idp.example"

@@ -7,9 +7,10 @@ from breakglass.actors import OPERATOR
 from breakglass.errors import BreakglassError, Conflict, NotPermitted, SelfApproval
 from breakglass.models import AuditEntry, Deploy, Grant, Intent, User
 from breakglass.queries import approvers, inbox
-from breakglass.queries import people as queries
-from breakglass.services import counting, identities
-from breakglass.services import people as person_services
+from breakglass.queries.people import accounts as queries
+from breakglass.services.approving import counting
+from breakglass.services.people import accounts as person_services
+from breakglass.services.people import identities
 from tests import authenticator, factories
 from tests.flows.services import steps
 from tests.flows.services.test_identities import ISSUER, facts, link

@@ -16,7 +16,7 @@ from breakglass.errors import (
 from breakglass.models import Approval, Assertion, Authentication, Credential
 from breakglass.queries import approvers
 from breakglass.rules.evidence import Proof
-from breakglass.services import approvals, counting
+from breakglass.services.approving import approvals, counting
 from tests import authenticator, factories
 from tests.authenticator import DAY, UP, UV, Authenticator
 from tests.flows.services import steps

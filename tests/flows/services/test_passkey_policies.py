@@ -3,7 +3,7 @@
 import pytest
 
 from breakglass.queries import policies as queries
-from breakglass.services import policies
+from breakglass.services.tenancy import policies
 from portal.forms.policies import terms_in_words
 from tests import authenticator
 from tests.authenticator import DAY

@@ -21,9 +21,8 @@ from breakglass.models import (
     Credential,
     CredentialNotice,
 )
-from breakglass.queries import passkeys as queries
-from breakglass.services import passkeys
-from breakglass.services import people as accounts
+from breakglass.queries.people import passkeys as queries
+from breakglass.services.people import accounts, passkeys
 from tests import authenticator, factories
 from tests.authenticator import DAY, UP, UV, Authenticator
 from tests.flows.services import steps

@@ -8,8 +8,8 @@ from breakglass.errors import Conflict, InvalidInput, NotFound
 from breakglass.models import PostMortemTemplate, RoleGroup, Tenant, User
 from breakglass.queries import access
 from breakglass.queries import policies as policy_queries
-from breakglass.services import people as person_services
-from breakglass.services import tenants
+from breakglass.services.people import accounts as person_services
+from breakglass.services.tenancy import tenants
 from tests import factories
 from tests.flows.services import steps
 

@@ -7,7 +7,7 @@ from breakglass.actors import OPERATOR
 from breakglass.errors import Conflict, NotFound, PolicyViolation
 from breakglass.models import AuditEntry, Policy, Requirement, RoleGroup, Tier
 from breakglass.queries import policies as queries
-from breakglass.services import policies
+from breakglass.services.tenancy import policies
 from breakglass.states import PolicyState
 from tests import factories
 from tests.flows.services import steps

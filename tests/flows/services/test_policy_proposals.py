@@ -5,9 +5,9 @@ import pytest
 from breakglass.actors import OPERATOR
 from breakglass.errors import Conflict, NotPermitted, PolicyViolation
 from breakglass.models import AuditEntry, Tenant
-from breakglass.queries.audit import body_of
-from breakglass.services import people as people_services
-from breakglass.services import policies, policy_proposals, tenants
+from breakglass.queries.logs.entries import body_of
+from breakglass.services.people import accounts as people_services
+from breakglass.services.tenancy import policies, proposals, tenants
 from tests import factories
 from tests.flows.services import steps
 
@@ -38,13 +38,13 @@ def second(acme):
 
 
 def propose(draft, person):
-    return policy_proposals.propose(policy_id=draft.pk, person=person)
+    return proposals.propose(policy_id=draft.pk, person=person)
 
 
 def confirm(draft, person, digest=None):
     draft.refresh_from_db()
-    seen = digest or policy_proposals.digest_of(policy=draft).hex()
-    return policy_proposals.confirm(policy_id=draft.pk, person=person, digest=seen)
+    seen = digest or proposals.digest_of(policy=draft).hex()
+    return proposals.confirm(policy_id=draft.pk, person=person, digest=seen)
 
 
 def facts(event):
@@ -99,7 +99,7 @@ def test_a_changed_draft_voids_its_proposal(draft, people, second, what):
 
 
 def test_what_was_looked_at_is_what_is_confirmed(draft, people, second):
-    seen = policy_proposals.digest_of(policy=draft).hex()
+    seen = proposals.digest_of(policy=draft).hex()
     draft.tiers.filter(position=1).update(max_deploys=7)
     propose(draft, people.admin)
     with pytest.raises(Conflict, match="not what was proposed"):

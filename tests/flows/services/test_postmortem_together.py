@@ -17,18 +17,12 @@ from breakglass.models import (
     PostMortemReview,
     PostMortemRevision,
 )
-from breakglass.queries import postmortem_history as history
+from breakglass.queries.postmortems import history
 from breakglass.rules.postmortem import GATE, ITEMS
 from breakglass.rules.postmortem_body import Edit, SectionClash, base_of, digest, split
-from breakglass.services import (
-    expansion,
-    postmortem_drafts,
-    postmortem_handing,
-    postmortem_reminders,
-    postmortem_reviews,
-    postmortems,
-)
-from breakglass.services.postmortems import ActionItemInput, Answers
+from breakglass.services.postmortems import deadlines, drafts, handing, reviews, writing
+from breakglass.services.postmortems.writing import ActionItemInput, Answers
+from breakglass.services.telling import expansion
 from breakglass.states import ReviewOutcome
 from tests import factories
 from tests.flows.services import steps
@@ -71,7 +65,7 @@ def given(*, of=None, items=(), why="", gate=""):
 
 
 def save_sections(grant, person, *edits, **answers):
-    return postmortems.save_sections(
+    return writing.save_sections(
         **named(grant), person=person, edits=edits, given=given(**answers)
     )
 
@@ -124,11 +118,11 @@ def test_action_items_and_the_gate_clash_as_sections_do(people, closed):
     untouched, changed = given(), given(items=[other], gate="no")
     save_sections(closed, people.oncall, items=[ITEM], gate="yes")
     with pytest.raises(SectionClash) as error:
-        postmortems.save_sections(**words, edits=[], given=changed)
+        writing.save_sections(**words, edits=[], given=changed)
     assert [clash.key for clash in error.value.clashes] == [ITEMS, GATE]
 
     edits = [edit("summary", "Mine.")]
-    postmortems.save_sections(**words, edits=edits, given=untouched)
+    writing.save_sections(**words, edits=edits, given=untouched)
     assert stored().gate_blamed == "yes"
     assert stored().action_items.get().text == "Alarm"
 
@@ -136,7 +130,7 @@ def test_action_items_and_the_gate_clash_as_sections_do(people, closed):
 def test_saving_what_is_stored_writes_nothing(acme, people, written):
     size = steps.size(acme)
     row = stored()
-    items = [postmortems.ActionItemInput("Scan each commit", "peer", is_done=False)]
+    items = [writing.ActionItemInput("Scan each commit", "peer", is_done=False)]
     save_sections(written, people.oncall, of=row, items=items, gate="no")
 
     assert (stored().revision, steps.size(acme)) == (1, size)
@@ -153,24 +147,24 @@ def test_each_revision_is_kept_as_the_log_has_its_digest(people, written):
 def test_what_is_typed_is_kept_for_its_writer_and_never_recorded(acme, people, closed):
     size = steps.size(acme)
     words = {**named(closed), "person": people.oncall}
-    postmortem_drafts.keep(**words, typed="body=a")
-    postmortem_drafts.keep(**words, typed="body=b")
+    drafts.keep(**words, typed="body=a")
+    drafts.keep(**words, typed="body=b")
 
     assert steps.size(acme) == size
     row = stored()
     assert history.typed_by(postmortem=row, person=people.oncall).typed == "body=b"
     assert history.typed_by(postmortem=row, person=people.admin) is None
     with pytest.raises(NotPermitted):
-        postmortem_drafts.keep(**{**words, "person": people.peer}, typed="x")
+        drafts.keep(**{**words, "person": people.peer}, typed="x")
     with pytest.raises(PolicyViolation):
-        postmortem_drafts.keep(**words, typed="x" * 400_001)
+        drafts.keep(**words, typed="x" * 400_001)
     save_sections(closed, people.oncall, edit("summary", "b"))
     assert not PostMortemDraft.objects.exists()
 
 
 def test_no_draft_is_left_of_a_text_that_is_stored_whole_or_published(people, closed):
     for person in (people.oncall, people.admin):
-        postmortem_drafts.keep(**named(closed), person=person, typed="body=a")
+        drafts.keep(**named(closed), person=person, typed="body=a")
     save(closed, people.oncall)
     assert PostMortemDraft.objects.get().person == people.admin
     publish(closed, people.oncall)
@@ -193,11 +187,11 @@ def test_publishing_records_whether_the_gate_was_at_fault(people, closed):
 
 def ask(grant, person, *reviewers):
     ids = [one.public_id for one in reviewers]
-    return postmortem_reviews.ask(**named(grant), person=person, reviewers=ids)
+    return reviews.ask(**named(grant), person=person, reviewers=ids)
 
 
 def end(grant, person, outcome, *, comment="", revision=1):
-    return postmortem_reviews.end(
+    return reviews.end(
         **named(grant),
         person=person,
         outcome=outcome,
@@ -260,7 +254,7 @@ def test_reviewers_and_owners_who_left_the_tenant_are_told_nothing(
         factories.leave(acme, people.oncall, group)
     stop_clock(stored().due_at - 23 * HOUR)
     stored()  # reading a table makes PostgreSQL notice the new clock
-    postmortem_reminders.remind_due()
+    deadlines.remind_due()
     assert told("postmortem.due_soon") == [people.admin.email]
 
 
@@ -297,9 +291,7 @@ def test_a_reviewer_who_wrote_some_of_it_since_cannot_find_it_done(people, writt
 
 
 def hand_over(grant, person, to, note=""):
-    return postmortem_handing.hand_over(
-        **named(grant), person=person, to=to.public_id, note=note
-    )
+    return handing.hand_over(**named(grant), person=person, to=to.public_id, note=note)
 
 
 def test_it_is_handed_over_on_record_and_both_are_told(people, written, charlie):
@@ -330,7 +322,7 @@ def test_a_reviewer_cannot_become_the_owner(people, written):
 
 
 def tick(grant, person, *, is_done=True, position=1):
-    return postmortem_handing.tick(
+    return handing.tick(
         **named(grant), person=person, position=position, is_done=is_done
     )
 
@@ -362,7 +354,7 @@ def test_the_action_items_of_a_published_one_stay(people, written):
 
 
 def test_members_add_notes_after_the_publication(people, written, charlie):
-    note = postmortem_handing.add_note
+    note = handing.add_note
     words = {**named(written), "text": "It rang once since."}
     with pytest.raises(Conflict):
         note(**words, person=people.peer)
@@ -383,7 +375,7 @@ def test_reminders_come_a_day_before_at_the_deadline_and_daily(
     for moment in (-25, -24, -23, 0, 1, 23, 24, 25, 49, 120):
         stop_clock(due + moment * HOUR)
         stored()  # reading a table makes PostgreSQL notice the new clock
-        postmortem_reminders.remind_due()
+        deadlines.remind_due()
         found = OutboxMessage.objects.filter(
             topic__in=["postmortem.due_soon", "postmortem.overdue"]
         )
@@ -397,4 +389,4 @@ def test_reminders_come_a_day_before_at_the_deadline_and_daily(
     assert people.admin.email in told("postmortem.reminder")
     publish(written, people.oncall)
     stop_clock(due + 400 * HOUR)
-    assert postmortem_reminders.remind_due() == 0
+    assert deadlines.remind_due() == 0

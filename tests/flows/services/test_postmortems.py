@@ -14,15 +14,11 @@ from breakglass.errors import (
     PolicyViolation,
 )
 from breakglass.models import OutboxMessage, PostMortem
-from breakglass.services import (
-    grants,
-    postmortem_opening,
-    postmortem_reminders,
-    postmortems,
-    tenants,
-)
-from breakglass.services import people as person_services
-from breakglass.services.postmortems import ActionItemInput
+from breakglass.services import grants
+from breakglass.services.people import accounts as person_services
+from breakglass.services.postmortems import deadlines, opening, writing
+from breakglass.services.postmortems.writing import ActionItemInput
+from breakglass.services.tenancy import tenants
 from tests import factories
 from tests.flows.services import steps
 
@@ -61,7 +57,7 @@ def closed(acme, people, grant):
 
 
 def save(grant, person, body=WRITTEN, *, items=(ITEM,), why="", revision=0, gate="no"):
-    return postmortems.save_draft(
+    return writing.save_draft(
         tenant=grant.tenant,
         bypass_id=grant.request.bypass_id,
         person=person,
@@ -74,17 +70,17 @@ def save(grant, person, body=WRITTEN, *, items=(ITEM,), why="", revision=0, gate
 
 
 def publish(grant, person):
-    return postmortems.publish(
+    return writing.publish(
         tenant=grant.tenant, bypass_id=grant.request.bypass_id, person=person
     )
 
 
 def test_the_sweep_opens_what_is_due_once(acme, people, grant, stop_clock):
     stop_clock(grant.expires_at - timedelta(microseconds=1))
-    assert postmortem_opening.open_due() == 0
+    assert opening.open_due() == 0
 
     stop_clock(grant.expires_at)
-    assert [postmortem_opening.open_due(), postmortem_opening.open_due()] == [1, 0]
+    assert [opening.open_due(), opening.open_due()] == [1, 0]
     opened = PostMortem.objects.get()
     assert (opened.state, opened.opened_at) == ("open", grant.expires_at)
     assert steps.events(acme).count("postmortem.opened") == 1
@@ -124,7 +120,7 @@ def test_the_assignee_and_the_admins_write_and_nobody_else_does(
         with pytest.raises(NotPermitted):
             publish(closed, other)
     with pytest.raises(NotFound):
-        postmortems.publish(
+        writing.publish(
             tenant=factories.tenant_of(charlie),
             bypass_id=closed.request.bypass_id,
             person=charlie,
@@ -221,11 +217,11 @@ def test_a_postmortem_is_never_deleted(closed):
 def test_being_overdue_is_recorded_and_told_once(acme, people, grant, stop_clock):
     due = grant.postmortem.due_at
     stop_clock(due - timedelta(microseconds=1))
-    postmortem_reminders.remind_due()
+    deadlines.remind_due()
     assert steps.events(acme).count("postmortem.overdue") == 0
 
     stop_clock(due)
-    assert [postmortem_reminders.remind_due(), postmortem_reminders.remind_due()] == [
+    assert [deadlines.remind_due(), deadlines.remind_due()] == [
         1,
         0,
     ]
@@ -238,7 +234,7 @@ def test_what_is_published_is_never_overdue(people, closed, advance):
     publish(closed, people.oncall)
     advance(30 * DAY)
 
-    assert postmortem_reminders.remind_due() == 0
+    assert deadlines.remind_due() == 0
 
 
 def test_a_heading_of_the_template_may_not_hide_a_control_character(acme):

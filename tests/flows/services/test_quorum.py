@@ -9,9 +9,9 @@ from breakglass.actors import OPERATOR
 from breakglass.errors import NotPermitted
 from breakglass.models import Approval, Grant
 from breakglass.queries import approvers
-from breakglass.queries import detail as detail_query
-from breakglass.services import counting
-from breakglass.services import people as person_services
+from breakglass.queries.requests import detail as detail_query
+from breakglass.services.approving import counting
+from breakglass.services.people import accounts as person_services
 from breakglass.states import IntentState
 from tests import factories
 from tests.flows.services import steps

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from breakglass import clock
 from breakglass.models import BypassRequest, User
 from breakglass.queries import access, approvers, inbox, outage, policies, quorums
-from breakglass.services import identities
+from breakglass.services.people import identities
 from breakglass.states import SignedBy
 from tests import factories
 from tests.flows.services import rows, steps

@@ -8,8 +8,9 @@ from django.db import IntegrityError, transaction
 from breakglass import clock
 from breakglass.errors import Conflict, NotFound, NotPermitted
 from breakglass.models import BypassRequest, OutboxMessage
-from breakglass.queries import requests as queries
-from breakglass.services import approvals, requests
+from breakglass.queries.requests import decidable as queries
+from breakglass.services import requests
+from breakglass.services.approving import approvals
 from breakglass.states import RequestState
 from tests import factories
 from tests.flows.services import steps

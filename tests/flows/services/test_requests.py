@@ -19,8 +19,11 @@ from breakglass.errors import (
     SentAlready,
 )
 from breakglass.models import BypassRequest, OutboxMessage, Tenant
-from breakglass.services import gates, requests, roles, tenants
-from breakglass.services import people as person_services
+from breakglass.services import requests
+from breakglass.services.gates import registry
+from breakglass.services.people import accounts as person_services
+from breakglass.services.people import roles
+from breakglass.services.tenancy import tenants
 from tests import factories
 from tests.flows.services import steps
 
@@ -266,7 +269,7 @@ def test_who_may_not_ask_is_refused(acme, people, gate, charlie):
 
 
 def test_a_gate_that_is_out_of_use_cannot_be_asked_for(acme, people, gate):
-    gates.change(
+    registry.change(
         gate=gate,
         actor=OPERATOR,
         name="Prod",

@@ -6,7 +6,7 @@ from breakglass.actors import OPERATOR
 from breakglass.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from breakglass.models import RoleGroup, User
 from breakglass.queries import access
-from breakglass.services import roles
+from breakglass.services.people import roles
 from tests import factories
 
 

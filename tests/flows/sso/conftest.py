@@ -7,7 +7,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from breakglass.actors import OPERATOR
-from breakglass.services import identities
+from breakglass.services.people import identities
 from portal.settings.providers import Provider
 from tests import fakeidp
 

@@ -3,7 +3,7 @@
 import pytest
 
 from breakglass.models import AuditEntry
-from breakglass.queries import people as queries
+from breakglass.queries.people import accounts as queries
 from tests import factories
 from tests.flows.sso.steps import (
     STEPUP,

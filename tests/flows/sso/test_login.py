@@ -7,9 +7,9 @@ from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 
 from breakglass.actors import OPERATOR
 from breakglass.models import AuditEntry, User
-from breakglass.services import identities
-from breakglass.services import people as person_services
-from portal.http import accounts
+from breakglass.services.people import accounts as person_services
+from breakglass.services.people import identities
+from portal.http.accounts import adapter
 from tests import fakeidp
 from tests.flows.sso.steps import STEPUP, at_the_provider, come_back, decide, text
 
@@ -94,7 +94,7 @@ def test_single_sign_on_alone_never_signs_a_decision(
     link(people.peer, "sub-peer")
     sign_in(client)
 
-    assert accounts.AUTHENTICATED_AT not in client.session
+    assert adapter.AUTHENTICATED_AT not in client.session
     assert decide(client, pending_request).startswith(STEPUP)
 
 

@@ -17,7 +17,7 @@ from django.core.cache import cache
 
 from breakglass.actors import OPERATOR
 from breakglass.models import Authentication, Grant
-from breakglass.services import identities
+from breakglass.services.people import identities
 from portal.runtime.ports import free_port
 from portal.settings.providers import Provider
 from tests import factories

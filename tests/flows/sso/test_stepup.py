@@ -13,10 +13,11 @@ from breakglass import clock
 from breakglass.errors import NotPermitted
 from breakglass.models import Approval, Authentication, Grant, Intent
 from breakglass.rules.evidence import Proof
-from breakglass.services import approvals, identities
+from breakglass.services.approving import approvals
+from breakglass.services.people import identities
 from breakglass.signing import keyless
-from portal.http import accounts
-from portal.http.oidc.flow import SESSION_KEY
+from portal.http.accounts import adapter
+from portal.http.accounts.oidc.flow import SESSION_KEY
 from tests import factories
 from tests.flows.services.test_identities import facts
 from tests.flows.sso.steps import (
@@ -291,7 +292,7 @@ def test_without_a_decision_it_confirms_the_person_and_signs_nothing_later(
     answer = peer.post(STEPUP, {"provider": "fake", "next": "/profile/identities"})
     back = come_back(peer, at_the_provider(address_in(answer)))
     assert back.headers["Location"] == "/profile/identities"
-    assert accounts.CONFIRMED_AT in peer.session
+    assert adapter.CONFIRMED_AT in peer.session
     (row,) = UserSession.objects.filter(user=people.peer)
     assert row.session_key == peer.session.session_key, "it can be ended from elsewhere"
 

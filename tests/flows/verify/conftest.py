@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from breakglass.services import sealing, signatures
+from breakglass.services.approving import signatures
+from breakglass.services.logs import sealing
 from tests import database, factories
 
 GUARDED = (

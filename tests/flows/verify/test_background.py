@@ -3,8 +3,9 @@
 import pytest
 
 from breakglass.models import LogStanding, Notification
-from breakglass.services import delivery, log_checks
-from breakglass.services.verification import verify_tenant
+from breakglass.services.logs import checks
+from breakglass.services.logs.verification import verify_tenant
+from breakglass.services.telling import delivery
 from tests import database, factories
 from tests.flows.races.threads import at_once
 
@@ -25,10 +26,10 @@ def alter(story, forge, seq):
 
 
 def test_new_entries_are_verified_and_the_head_remembered(story):
-    assert log_checks.check_new() == 0
+    assert checks.check_new() == 0
     first = standing(story)
     factories.gate(story.tenant, "another")
-    assert log_checks.check_new() == 0
+    assert checks.check_new() == 0
 
     now = standing(story)
     assert now.verified_size == first.verified_size + 1
@@ -37,22 +38,22 @@ def test_new_entries_are_verified_and_the_head_remembered(story):
 
 
 def test_a_quiet_log_costs_no_verification(story, monkeypatch):
-    log_checks.check_new()
-    monkeypatch.setattr(log_checks, "verify_tenant", None)  # calling it would raise
+    checks.check_new()
+    monkeypatch.setattr(checks, "verify_tenant", None)  # calling it would raise
 
-    assert log_checks.check_new() == 0
+    assert checks.check_new() == 0
 
 
 def test_a_new_entry_that_was_altered_turns_the_log_red_and_tells_once(
     story, forge, people
 ):
-    log_checks.check_new()
+    checks.check_new()
     factories.gate(story.tenant, "another")
     seq = standing(story).verified_size + 1
     alter(story, forge, seq)
 
-    assert log_checks.check_new() == 1
-    assert log_checks.check_new() == 0
+    assert checks.check_new() == 1
+    assert checks.check_new() == 0
     delivery.drain()
 
     assert standing(story).finding_seq == seq
@@ -65,29 +66,29 @@ def test_a_new_entry_that_was_altered_turns_the_log_red_and_tells_once(
 
 
 def test_an_old_entry_that_was_altered_is_found_by_the_daily_check(story, forge):
-    log_checks.check_whole()
+    checks.check_whole()
     alter(story, forge, 3)
     factories.gate(story.tenant, "another")
 
-    assert log_checks.check_new() == 0, "it looks at what is new"
-    assert log_checks.check_whole() == 0, "it is not a day later"
+    assert checks.check_new() == 0, "it looks at what is new"
+    assert checks.check_whole() == 0, "it is not a day later"
     database.advance(DAY)
-    assert log_checks.check_whole() == 1
+    assert checks.check_whole() == 1
     assert standing(story).finding_seq == 3
 
 
 def test_a_mended_log_is_green_again_after_an_hour(story, forge):
     alter(story, forge, 3)
-    assert log_checks.check_whole() == 1
+    assert checks.check_whole() == 1
     forge(
         "UPDATE breakglass_auditentry SET event = (convert_from(body, 'UTF8')::json "
         "->> 'event') WHERE seq = 3"
     )
 
-    log_checks.check_whole()
+    checks.check_whole()
     assert standing(story).finding_at is not None, "not looked at again so soon"
     database.advance(3700)
-    assert log_checks.check_whole() == 0
+    assert checks.check_whole() == 0
     assert standing(story).finding_at is None
 
 
@@ -103,7 +104,7 @@ def test_the_daily_check_uses_what_was_published(story, forge):
         [story.tenant.pk, story.tenant.pk],
     )
 
-    assert log_checks.check_whole() == 1
+    assert checks.check_whole() == 1
     report = verify_tenant(tenant=story.tenant, checkpoint_file=story.file)
     assert "was sealed by a checkpoint, and is gone" in {
         finding.message for finding in report.findings
@@ -117,9 +118,9 @@ def test_two_daily_checks_at_once_verify_each_log_once(story, monkeypatch):
         done.append(given["tenant"].pk)
         return verify_tenant(**given)
 
-    monkeypatch.setattr(log_checks, "verify_tenant", counted)
+    monkeypatch.setattr(checks, "verify_tenant", counted)
 
-    assert at_once(log_checks.check_whole, log_checks.check_whole) == [0, 0]
+    assert at_once(checks.check_whole, checks.check_whole) == [0, 0]
 
     assert sorted(done) == sorted(set(done))
 
@@ -145,6 +146,6 @@ def test_writers_at_work_never_alarm(story, people, gate):
 def test_without_a_trusted_root_nothing_is_judged(story, settings, tmp_path):
     settings.TRUST_CONFIG = str(tmp_path / "absent.json")
 
-    assert log_checks.check_new() == 0
-    assert log_checks.check_whole() == 0
+    assert checks.check_new() == 0
+    assert checks.check_whole() == 0
     assert not LogStanding.objects.filter(finding_at__isnull=False).exists()

@@ -9,14 +9,9 @@ from django.db import connections
 
 from breakglass.errors import LogReadOnly
 from breakglass.models import AuditEntry, Grant, LogStanding, Notification
-from breakglass.services import (
-    delivery,
-    grants,
-    log_guard,
-    requests,
-    sealing,
-    sweeps,
-)
+from breakglass.services import grants, requests, sweeps
+from breakglass.services.logs import guard, sealing
+from breakglass.services.telling import delivery
 from breakglass.states import GrantState
 from portal.runtime import placement
 from tests import database, factories
@@ -60,7 +55,7 @@ def cut_off(story, forge, *, to):
 def cut(story, forge):
     """The log of the story without its last entries, noticed."""
     cut_off(story, forge, to=5)
-    assert log_guard.check_heads() == 1
+    assert guard.check_heads() == 1
     return story
 
 
@@ -88,10 +83,10 @@ class Backup:
 
 
 def test_a_log_that_extends_what_was_published_is_left_alone(story, seal):
-    assert log_guard.check_heads() == 0
+    assert guard.check_heads() == 0
     factories.join(story.tenant, factories.person("n@acme.example", "N"), "peers")
 
-    assert log_guard.check_heads() == 0
+    assert guard.check_heads() == 0
     assert not is_read_only(story)
 
 
@@ -110,7 +105,7 @@ def test_a_restored_backup_brings_no_revoked_grant_back(story, people, seal, tmp
     assert Grant.objects.get(pk=granted.pk).state == GrantState.ACTIVE
     assert ask(granted.gate, "before") == BYPASS  # why there is a guard
 
-    assert log_guard.check_heads() == 1
+    assert guard.check_heads() == 1
 
     assert ask(granted.gate, "after") == DEGRADED
     assert ask(granted.gate, "before") == DEGRADED, "not even an admitted deploy"
@@ -121,10 +116,10 @@ def test_a_restored_backup_brings_no_revoked_grant_back(story, people, seal, tmp
 def test_a_cut_off_end_makes_the_log_read_only(story, forge, to):
     cut_off(story, forge, to=to)
 
-    assert log_guard.check_heads() == 1
+    assert guard.check_heads() == 1
     assert is_read_only(story)
     assert f"ends at entry {to}" in standing(story).read_only_reason
-    assert log_guard.check_heads() == 0, "it is news once"
+    assert guard.check_heads() == 0, "it is news once"
 
 
 def test_another_history_of_the_same_length_makes_the_log_read_only(story, forge):
@@ -135,7 +130,7 @@ def test_another_history_of_the_same_length_makes_the_log_read_only(story, forge
         [story.tenant.pk, sealed],
     )
 
-    assert log_guard.check_heads() == 1
+    assert guard.check_heads() == 1
     assert f"holds another entry {sealed}" in standing(story).read_only_reason
 
 
@@ -173,7 +168,7 @@ def test_the_sweeps_leave_a_read_only_tenant_alone_and_serve_the_rest(cut, charl
 
 def test_auditors_and_admins_are_told_once(cut, people):
     delivery.drain()
-    log_guard.check_heads()
+    guard.check_heads()
     delivery.drain()
 
     told = Notification.objects.filter(message__topic="log.read_only")
@@ -191,7 +186,7 @@ def test_a_file_that_is_gone_alarms_and_opens_the_door_all_the_same(
     if content is not None:
         story.file.write_bytes(content)
 
-    assert log_guard.check_heads() == 1
+    assert guard.check_heads() == 1
 
     assert "is gone or empty" in standing(story).finding
     assert not is_read_only(story)
@@ -214,7 +209,7 @@ def test_garbage_behind_the_last_line_alarms_and_stops_nothing(story, gate, tail
     with story.file.open("ab") as lines:
         lines.write(tail)
 
-    assert log_guard.check_heads() == 1
+    assert guard.check_heads() == 1
 
     assert standing(story).finding
     assert not is_read_only(story)
@@ -227,7 +222,7 @@ def test_a_line_that_nobody_signed_stops_nothing(story, gate):
     forged = line.replace('"payload":"', '"payload":"e30')
     story.file.write_text(story.file.read_text() + forged)
 
-    log_guard.check_heads()
+    guard.check_heads()
 
     assert not is_read_only(story)
     assert "a line that is none" in standing(story).finding
@@ -240,7 +235,7 @@ def test_a_file_that_lags_behind_the_database_alarms(story, people, seal):
     seal()
     story.file.write_text(before)
 
-    assert log_guard.check_heads() == 1
+    assert guard.check_heads() == 1
     assert "was written to it" in standing(story).finding
     assert not is_read_only(story)
 
@@ -258,7 +253,7 @@ def test_the_newest_line_is_found_without_reading_the_file(story, monkeypatch):
         return file
 
     monkeypatch.setattr(Path, "open", _open)
-    assert log_guard.check_heads() == 0
+    assert guard.check_heads() == 0
     assert len(read) == 1
     assert story.file.stat().st_size > 9_000_000
 
@@ -267,7 +262,7 @@ def test_without_a_trusted_root_nothing_is_judged(story, forge, settings, tmp_pa
     cut_off(story, forge, to=5)
     settings.TRUST_CONFIG = str(tmp_path / "absent.json")
 
-    assert log_guard.check_heads() == 0
+    assert guard.check_heads() == 0
     assert not is_read_only(story)
 
 

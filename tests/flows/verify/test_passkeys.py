@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from breakglass import clock
-from breakglass.services.verification import verify_tenant
+from breakglass.services.logs.verification import verify_tenant
 from tests import authenticator, factories
 from tests.authenticator import DAY
 from tests.flows.services import steps

@@ -12,9 +12,9 @@ from breakglass.errors import (
     ReauthenticationRequired,
 )
 from breakglass.models import AuditEntry, Checkpoint, LogStanding, Reanchor
-from breakglass.queries import audit
-from breakglass.services import log_checks, log_guard, reanchoring
-from breakglass.services.verification import verify_tenant
+from breakglass.queries.logs import entries
+from breakglass.services.logs import checks, guard, reanchoring
+from breakglass.services.logs.verification import verify_tenant
 from tests import factories
 from tests.flows.races.threads import at_once
 from tests.flows.services import steps
@@ -28,7 +28,7 @@ WHY = "Restored the backup of 02:00 after the disk failed."
 def cut(story, forge):
     """The story's log, cut off after entry 5 and noticed; a second admin is there."""
     cut_off(story, forge, to=5)
-    assert log_guard.check_heads() == 1
+    assert guard.check_heads() == 1
     return story
 
 
@@ -65,7 +65,7 @@ def test_two_admins_end_it_on_record_and_the_log_is_sealed_at_once(cut, people, 
     confirm(cut, people.senior, proposal)
 
     entry = AuditEntry.objects.get(tenant=cut.tenant, event="log.reanchored")
-    facts = audit.body_of(entry=entry)["facts"]
+    facts = entries.body_of(entry=entry)["facts"]
     assert entry.actor == people.senior.email
     assert (facts["proposed_by"], facts["reason"]) == (people.admin.email, WHY)
     assert (facts["size"], entry.seq) == (5, 6)
@@ -80,11 +80,11 @@ def test_afterwards_the_guard_is_content_before_and_after_the_next_line(
 ):
     confirm(cut, people.senior, propose(cut, people.admin))
 
-    assert log_guard.check_heads() == 0, "the old line is still the newest"
+    assert guard.check_heads() == 0, "the old line is still the newest"
     lines = len(cut.file.read_text().splitlines())
     seal()
     assert len(cut.file.read_text().splitlines()) == lines + 1, "the file only grows"
-    assert log_guard.check_heads() == 0
+    assert guard.check_heads() == 0
     assert steps.verdict(steps.ask(gate, "deploy")) == ("bypass", "grant_in_force")
 
 
@@ -105,11 +105,11 @@ def test_a_second_break_is_not_excused_by_the_first(cut, people, seal, forge):
     file = seal()
     kept = file.read_text()
     cut_off(cut, forge, to=6)
-    assert log_guard.check_heads() == 0, "entry 6 is what the newest line sealed"
+    assert guard.check_heads() == 0, "entry 6 is what the newest line sealed"
 
     cut_off(cut, forge, to=5)
 
-    assert log_guard.check_heads() == 1
+    assert guard.check_heads() == 1
     assert is_read_only(cut)
     assert file.read_text() == kept
 
@@ -205,18 +205,18 @@ def test_two_who_confirm_at_once_write_one_entry(cut, people):
 
 
 def test_a_finding_ends_with_a_clean_full_check(story, forge):
-    log_checks.check_new()
+    checks.check_new()
     forge(
         "UPDATE breakglass_logstanding SET verified_hash = sha256('x') "
         "WHERE tenant_id = %s",
         [story.tenant.pk],
     )
     factories.gate(story.tenant, "another")
-    assert log_checks.check_new() == 1
+    assert checks.check_new() == 1
     standing = LogStanding.objects.get(tenant=story.tenant)
     assert "was verified before" in standing.finding
 
-    log_checks.remember(tenant=story.tenant, report=verify_tenant(tenant=story.tenant))
+    checks.remember(tenant=story.tenant, report=verify_tenant(tenant=story.tenant))
 
     standing.refresh_from_db()
     assert (standing.finding, standing.finding_at) == ("", None)

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from breakglass.models import LogStanding
-from breakglass.services import delivery, log_checks
+from breakglass.services.logs import checks
+from breakglass.services.telling import delivery
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -66,8 +67,8 @@ def test_once_checked_it_says_since_when_and_who_was_told(
     auditor, story, forge, people
 ):
     alter(story, forge, 3)
-    log_checks.ask(tenant=story.tenant, person=people.auditor)
-    assert log_checks.check_asked() == 1
+    checks.ask(tenant=story.tenant, person=people.auditor)
+    assert checks.check_asked() == 1
     delivery.drain()
 
     row = LogStanding.objects.get(tenant=story.tenant)
@@ -88,7 +89,7 @@ def test_once_checked_it_says_since_when_and_who_was_told(
 def test_an_entry_whose_approval_row_was_forged_is_red_though_its_bytes_are_whole(
     auditor, story
 ):
-    log_checks.check_new()
+    checks.check_new()
     LogStanding.objects.filter(tenant=story.tenant).update(
         finding="Entry 4 is not what its row says.",
         finding_seq=4,
@@ -120,8 +121,8 @@ def test_a_full_check_without_findings_turns_everything_green_again(
             "bad_entries": [4],
         },
     )
-    log_checks.ask(tenant=story.tenant, person=people.auditor)
-    log_checks.check_asked()
+    checks.ask(tenant=story.tenant, person=people.auditor)
+    checks.check_asked()
 
     page = text(auditor.get(LOG))
     assert "all verified" in page

@@ -4,7 +4,7 @@ import pytest
 
 from bench import seed_log
 from breakglass.models import AuditEntry, ChainHead
-from breakglass.services.verification import verify_tenant
+from breakglass.services.logs.verification import verify_tenant
 from tests import factories
 
 pytestmark = pytest.mark.django_db

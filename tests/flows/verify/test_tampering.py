@@ -7,8 +7,10 @@ import pytest
 
 from breakglass.audit import chain
 from breakglass.models import AuditEntry, Tenant
-from breakglass.services import grants, policies, sealing
-from breakglass.services.verification import verify_tenant
+from breakglass.services import grants
+from breakglass.services.logs import sealing
+from breakglass.services.logs.verification import verify_tenant
+from breakglass.services.tenancy import policies
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -8,8 +8,9 @@ from django.core.management import CommandError, call_command
 
 from breakglass.management.commands.verify import Bar
 from breakglass.models import AuditEntry
-from breakglass.services import grants, sealing
-from breakglass.services.verifying import entries
+from breakglass.services import grants
+from breakglass.services.logs import sealing
+from breakglass.services.logs.verifying import entries
 from tests import database, factories
 
 pytestmark = pytest.mark.django_db(transaction=True)

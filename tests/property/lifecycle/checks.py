@@ -14,8 +14,9 @@ from breakglass.models import (
     Grant,
     PostMortem,
 )
-from breakglass.queries import postmortems
-from breakglass.services import grants, postmortem_opening, requests
+from breakglass.queries.postmortems import drafting
+from breakglass.services import grants, requests
+from breakglass.services.postmortems import opening
 from tests import database
 from tests.flows.services import steps
 
@@ -118,7 +119,7 @@ def grants_agree(machine, content):
         ends = [state for name, state in closed if name == row.request.bypass_id]
         assert ends == ([] if known.state == "active" else [known.state])
         is_over = not known.in_force(now)
-        assert not is_over or postmortems.is_open(postmortem=row.postmortem, now=now)
+        assert not is_over or drafting.is_open(postmortem=row.postmortem, now=now)
 
 
 def deploys_agree(machine):
@@ -160,7 +161,7 @@ def at_the_end(machine):
     if not hasattr(machine, "world"):
         return
     database.advance(timedelta(days=1).total_seconds())
-    for sweep in (grants.expire_due, requests.lapse_due, postmortem_opening.open_due):
+    for sweep in (grants.expire_due, requests.lapse_due, opening.open_due):
         sweep()
         assert sweep() == 0, "a sweep that ran has nothing left"
     after_every_step(machine)

@@ -22,15 +22,9 @@ from breakglass import clock
 from breakglass.actors import OPERATOR
 from breakglass.errors import BreakglassError
 from breakglass.models import User
-from breakglass.services import (
-    approvals,
-    deploys,
-    grants,
-    people,
-    requests,
-    signatures,
-    sweeps,
-)
+from breakglass.services import deploys, grants, requests, sweeps
+from breakglass.services.approving import approvals, signatures
+from breakglass.services.people import accounts
 from breakglass.signing import SignedBundle
 from breakglass.states import DeployState
 from tests import database, factories
@@ -264,7 +258,9 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(name=PERSON)
     def switch_off_or_on(self, name):
-        switch = people.activate if name in self.world.inactive else people.deactivate
+        switch = (
+            accounts.activate if name in self.world.inactive else accounts.deactivate
+        )
         switch(user=self.person(name), actor=OPERATOR)
         self.world.inactive ^= {name}
 

@@ -14,8 +14,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from breakglass.models import RoleGroup
 from breakglass.queries import approvers, grants
 from breakglass.rules import approval, decision, eligibility, window
-from breakglass.services import counting
-from breakglass.services.verification import verify_tenant
+from breakglass.services.approving import counting
+from breakglass.services.logs.verification import verify_tenant
 from tests.property.lifecycle import machine
 
 QUIET = {

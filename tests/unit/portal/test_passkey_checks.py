@@ -7,7 +7,7 @@ from django.utils import translation
 
 from breakglass.audit import passkeys
 from breakglass.texts import translated
-from portal.http import passkey_checks
+from portal.http.audit import passkey_checks
 
 # These are about enrolling, and stand on other entries' pages.
 OF_OTHERS = {

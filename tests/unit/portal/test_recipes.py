@@ -7,8 +7,8 @@ from textwrap import dedent
 import pytest
 import yaml
 
-from portal.http import recipes
-from portal.http.recipes import dry_run_call, end_call, recipe
+from portal.http.gates import recipes
+from portal.http.gates.recipes import dry_run_call, end_call, recipe
 
 URL = "https://breakglass.example"
 BYPASS = '{"decision":"bypass","reason":"grant_in_force"}'

@@ -1,0 +1,1 @@
+"""Reads about gates: how they fare, what was found, what messages say."""

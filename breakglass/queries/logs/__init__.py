@@ -1,0 +1,1 @@
+"""Reads of the logs: entries by keyset, exports, how each log stands."""

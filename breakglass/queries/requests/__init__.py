@@ -1,0 +1,1 @@
+"""Reads about requests: one, many, one that is only being typed."""

@@ -1,0 +1,1 @@
+"""Approving: what is signed, whose voice counts, what stands beside it."""

@@ -1,0 +1,1 @@
+"""Gates: registered, set up, heard from, found fault with, and back to enforcement."""

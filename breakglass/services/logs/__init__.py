@@ -1,0 +1,1 @@
+"""The logs: sealed, published, checked, set read-only, anchored anew, exported."""

@@ -1,0 +1,1 @@
+"""People: accounts, identities, passkeys, roles, and what they prefer."""

@@ -1,0 +1,1 @@
+"""Post-mortems: opened at the close, written by several, reviewed, due, published."""

@@ -1,0 +1,1 @@
+"""Telling: who hears of what, expanded from a promise and delivered."""

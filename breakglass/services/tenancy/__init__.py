@@ -1,0 +1,1 @@
+"""Tenants: what one starts with, its policies, channels and trust."""

@@ -1,0 +1,1 @@
+"""What the audit pages say: entries as sentences, proofs line by line."""

@@ -1,0 +1,1 @@
+"""Charts as SVG, drawn here, with their numbers beside them."""

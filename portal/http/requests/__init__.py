@@ -1,0 +1,1 @@
+"""What a request's page is made of."""

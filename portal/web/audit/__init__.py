@@ -1,0 +1,1 @@
+"""The audit browser: the log, an entry, exports, re-anchoring."""

@@ -1,0 +1,1 @@
+"""The gates' pages: how they fare, set-up, care, findings."""

@@ -1,0 +1,1 @@
+"""Post-mortems: the pages, and what is done around the text."""

@@ -1,0 +1,1 @@
+"""Requests: the form, the list, the page, and what is done on it."""
