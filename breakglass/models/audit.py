@@ -4,6 +4,7 @@ from django.db import models
 
 from breakglass.models.signing import Intent
 from breakglass.models.tenants import Tenant
+from breakglass.texts import text
 
 
 class ChainHead(models.Model):
@@ -65,7 +66,7 @@ class AuditEntry(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"entry {self.seq}"
+        return text("entry %(number)s", number=self.seq)
 
 
 class Checkpoint(models.Model):
@@ -96,4 +97,4 @@ class Checkpoint(models.Model):
         default_permissions = ()
 
     def __str__(self) -> str:
-        return f"checkpoint at {self.size}"
+        return text("checkpoint at %(size)s", size=self.size)

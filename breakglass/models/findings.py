@@ -12,6 +12,7 @@ from breakglass.models.people import User
 from breakglass.models.tenants import Tenant
 from breakglass.rules.gate_health import DEFAULTS, Thresholds
 from breakglass.states import FindingKind
+from breakglass.texts import text
 
 
 class Finding(models.Model):
@@ -61,7 +62,7 @@ class Finding(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.kind} of {self.gate}"
+        return text("%(kind)s: %(gate)s", kind=self.get_kind_display(), gate=self.gate)
 
 
 class GateDay(models.Model):
@@ -137,7 +138,7 @@ class HealthTerms(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"gate health of {self.tenant}"
+        return text("gate health of %(tenant)s", tenant=self.tenant)
 
     @property
     def thresholds(self) -> Thresholds:

@@ -14,6 +14,7 @@ from breakglass.models.tenants import Tenant
 from breakglass.rules.scopes import Scope
 from breakglass.rules.window import Window
 from breakglass.states import Assurance, GrantState
+from breakglass.texts import text
 
 
 class Grant(models.Model):
@@ -96,7 +97,7 @@ class Grant(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"grant of {self.request}"
+        return text("grant of %(request)s", request=self.request)
 
     @property
     def window(self) -> Window:

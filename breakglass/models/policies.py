@@ -84,7 +84,11 @@ class Policy(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"policy v{self.version}" if self.version else "draft policy"
+        return (
+            text("Version %(version)s", version=self.version)
+            if self.version
+            else text("Draft")
+        )
 
 
 class Tier(models.Model):

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from breakglass.models.people import User
 from breakglass.models.tenants import Tenant
 from breakglass.states import GateBlame, PostMortemState
+from breakglass.texts import text
 
 
 class PostMortemTemplate(models.Model):
@@ -27,7 +28,7 @@ class PostMortemTemplate(models.Model):
         default_permissions = ()
 
     def __str__(self) -> str:
-        return f"template of {self.tenant}"
+        return text("template of %(tenant)s", tenant=self.tenant)
 
 
 class PostMortem(models.Model):
@@ -107,7 +108,7 @@ class PostMortem(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"post-mortem {self.pk}"
+        return text("post-mortem %(number)s", number=self.pk)
 
 
 class ActionItem(models.Model):

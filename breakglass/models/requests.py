@@ -12,6 +12,7 @@ from breakglass.models.signing import Bundle
 from breakglass.models.tenants import Tenant
 from breakglass.rules.scopes import Scope
 from breakglass.states import RequestState
+from breakglass.texts import text
 
 
 class BypassRequest(models.Model):
@@ -147,7 +148,7 @@ class Approval(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"approval {self.pk}"
+        return text("approval %(number)s", number=self.pk)
 
     @property
     def ttl(self) -> timedelta:

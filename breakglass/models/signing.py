@@ -81,7 +81,7 @@ class Intent(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.kind} intent {self.public_id}"
+        return text("decision %(number)s", number=self.public_id)
 
     @property
     def digest(self) -> bytes:
@@ -123,4 +123,4 @@ class Bundle(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"bundle of {self.identity}"
+        return text("signature of %(identity)s", identity=self.identity)

@@ -87,12 +87,14 @@ class TierForm(forms.ModelForm[TierRow]):
     groups: QuerySet[RoleGroup]
 
     gates = LinesField(
-        required=False, help_text=_lazy("One a line; * stays inside a segment.")
+        label=_lazy("Gates"),
+        required=False,
+        help_text=_lazy("One a line; * stays inside a segment."),
     )
-    services = LinesField(required=False)
-    branches = LinesField(required=False)
-    environments = LinesField(required=False)
-    data_classes = LinesField(required=False)
+    services = LinesField(label=_lazy("Services"), required=False)
+    branches = LinesField(label=_lazy("Branches"), required=False)
+    environments = LinesField(label=_lazy("Environments"), required=False)
+    data_classes = LinesField(label=_lazy("Data classes"), required=False)
     needs = LinesField(
         label=_lazy("Who must approve"),
         help_text=_lazy('One requirement a line: "2 from designated-approvers".'),

@@ -17,8 +17,8 @@ pytestmark = [
 ]
 __all__ = ["world"]  # a fixture of those pages
 
-# English on purpose: the API's pages, and Django's own.
-LEFT_ALONE = ("/admin", "/api/")
+# English on purpose: the API's pages.
+LEFT_ALONE = ("/api/",)
 # What it takes to come this far is typed by its English name.
 NOT_HERE = {"login, wrong"}
 # Written by people, sent by machines, or a name: shown as they are.
@@ -26,6 +26,10 @@ DATA = (
     r"Checkout returns 5xx for a third of all users\.",
     r"Looks right to me\.|Same here\.|The fix is out\.|Call \+44[\d ]+\.",
     r"The cache ran out of memory\.|Alarm on memory",
+    # Django's plurals, which this language leaves as they are, and its yes and no.
+    r"Bitte den unten aufgeführten Fehler korrigieren\.|\d+ Ergebnisse? \(",
+    r"^alt: (True|False)$|My key",
+    r"request\.approved",
     r"asked for the bypass|approved$|the bypass opened|closed the bypass early",
     # What the tenant's template says, and the log's own words in a write-up.
     r"Summary|Impact|The bypass|Timeline|What happened|What went (well|wrong)",
