@@ -19,11 +19,11 @@ LOCK := pip compile --universal --python-version 3.11 --generate-hashes --no-ann
 PIP := -m pip --disable-pip-version-check install --quiet --require-hashes --no-deps
 
 .DEFAULT_GOAL := help
-.PHONY: help demo verify test lint format messages lock bench soak clean reset
+.PHONY: help demo verify test lint format messages lock bench soak screenshots clean reset
 .DELETE_ON_ERROR:
 
 help: ## say what there is
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: $(VENV)/.locked ## start everything with demo people; PORT=8000; Ctrl-C stops
 	@exec $(RUN) manage.py demo $(DEMO_ARGS)
@@ -59,6 +59,9 @@ bench: $(VENV)/.locked-dev ## decisions and the log's rates, measured on this ma
 
 soak: $(VENV)/.locked-dev ## the long hunts that `make test` leaves out
 	@exec $(RUN) -m pytest -m soak --timeout 0 $(SOAK_ARGS) $(TESTS)
+
+screenshots: $(VENV)/.locked-dev ## pictures of every page of the running demo, to look at
+	@exec $(RUN) -m tests.browser.screenshots $(SCREENSHOTS_ARGS)
 
 clean: ## remove the environment and the caches; the demo's data stays
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache staticfiles

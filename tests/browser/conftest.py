@@ -9,7 +9,6 @@ error instead.
 import importlib.resources
 import importlib.util
 import os
-import shutil
 import socket
 from datetime import timedelta
 from pathlib import Path
@@ -19,27 +18,9 @@ from django.test import Client
 
 from breakglass import clock
 from portal.http.accounts import adapter
+from tests.browser.chromium import CHROMIUM, FLAGS
 from tests.browser.watching import SCRIPT, Watch
 
-CHROMIUM = (
-    os.environ.get("CHROMIUM")
-    or shutil.which("chromium")
-    or shutil.which("chromium-browser")
-    or shutil.which("google-chrome")
-)
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-    # Nothing but this machine has a name: no page may fetch from elsewhere.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
-]
 TIMEOUT_MS = 20_000  # for two busy cores; nothing waits for it when all is well
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 RULES_OF_COLOUR = ["color-contrast", "link-in-text-block"]

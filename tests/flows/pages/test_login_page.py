@@ -66,3 +66,11 @@ def test_who_was_never_signed_in_is_not_told_of_a_sign_out(client, pending_reque
         assert to == f"{LOGIN}?next=/inbox"
         assert "data-signed-out hidden>" in text(client.get(to))
         client.post(reverse("passkey-login-options"))
+
+
+def test_an_empty_sign_in_says_what_belongs_into_each_field(client, db):
+    page = client.post(LOGIN, {}).content.decode()
+
+    assert page.count("Enter your e-mail address") == 2  # above the form, at the field
+    assert page.count("Enter your password") == 2
+    assert "This field is required" not in page
