@@ -82,6 +82,7 @@ class NewPersonForm(forms.ModelForm[User]):
     tenants: Sequence[Tenant] = ()
 
     password = forms.CharField(
+        label=_("Password"),
         required=False,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),

@@ -7,6 +7,9 @@ from django.utils import translation
 from django.utils.functional import Promise
 
 from breakglass.texts import Text
+from portal.forms.gates import ChannelForm
+from portal.forms.people import NewPersonForm, RoleForm
+from portal.forms.policies import TierForm
 
 # Why a table has no pages of its own.
 NOT_SHOWN = {
@@ -72,6 +75,13 @@ def unseen(model):
         shown = named[model.__name__] | {"date_joined", "last_login", "merged_into"}
         return {field.name for field in model._meta.get_fields()} - shown
     return {"members", *(page.exclude or ())} if page else {"policy"}
+
+
+@pytest.mark.parametrize("form", [TierForm, RoleForm, NewPersonForm, ChannelForm])
+def test_fields_of_our_own_forms_are_called_by_words_that_are_translated(form):
+    for name, field in form.base_fields.items():
+        assert isinstance(field.label, Promise), name
+        assert not field.help_text or isinstance(field.help_text, Promise), name
 
 
 @pytest.mark.parametrize(("model", "page"), PAGES, ids=str)
