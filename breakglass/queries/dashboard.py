@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef
 
 from breakglass.models import (
     BypassRequest,
+    Deploy,
     Finding,
     Gate,
     Grant,
@@ -44,11 +45,17 @@ class GateHealth:
 
 @dataclass(frozen=True, slots=True)
 class ActiveBypass:
-    """One bypass in force, how long it has been, and whether this person may end it."""
+    """
+    One bypass in force, how long it has been, and whether this person may end it.
+
+    `is_unconfirmed`: its gate fell silent and has let no deploy through under it, so
+    whether it would open is not known.
+    """
 
     grant: Grant
     used: timedelta
     may_close: bool
+    is_unconfirmed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +133,7 @@ def _active(
     mine: dict[int, set[str]] = defaultdict(set)
     for tenant, group in roles.values_list("role__tenant", "role__slug"):
         mine[tenant].add(group)
+    unconfirmed = _unconfirmed(in_force, now=now)
     return [
         ActiveBypass(
             grant=grant,
@@ -133,9 +141,19 @@ def _active(
             may_close=user.pk == grant.request.requester_id
             or grant.tenant_id in closes
             or bool(tiers[grant.request_id].groups & mine[grant.tenant_id]),
+            is_unconfirmed=grant.pk in unconfirmed,
         )
         for grant in in_force
     ]
+
+
+def _unconfirmed(in_force: Sequence[Grant], *, now: datetime) -> set[int]:
+    """Asks about deploys only where a gate is quiet: usually that is no query."""
+    quiet = {one.pk for one in in_force if gates.is_quiet(gate=one.gate, now=now)}
+    if not quiet:
+        return set()
+    used = Deploy.objects.filter(grant__in=quiet).values_list("grant_id", flat=True)
+    return quiet - set(used.distinct())
 
 
 def empty_groups(*, policy: Policy) -> list[RoleGroup]:

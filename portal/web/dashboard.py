@@ -96,7 +96,7 @@ def _state(
 ) -> tuple[object, ...]:
     """What the live part shows; it is swapped only when this changes."""
     return (
-        [(one.grant.pk, one.may_close) for one in overview.active],
+        [(one.grant.pk, one.may_close, one.is_unconfirmed) for one in overview.active],
         overview.last and overview.last.pk,
         [(row.bypass.pk, row.quorum.filled) for row in overview.waiting],
         [bypass.pk for bypass in overview.own_pending],

@@ -12,6 +12,15 @@ from tests.browser.steps import expect, heading, request_url
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
+# Each text that screen readers are given, in turn.
+KEEPS_WHAT_IS_SAID = """() => {
+  const sr = document.getElementById('sr');
+  window.said = [];
+  new MutationObserver(() => window.said.push(sr.textContent))
+    .observe(sr, {childList: true, characterData: true, subtree: true});
+}"""
+
+
 def asked(page):
     """Collects the addresses that htmx asks for from now on."""
     found = []
@@ -26,14 +35,18 @@ def test_an_approval_by_somebody_else_appears_by_itself(
     open_page, people, pending_request
 ):
     page = open_page(people.oncall)
+    page.clock.install()
     page.goto(request_url(pending_request))
     expect(page.locator("#progress-heading")).to_have_text(
         "Waiting for 1 more approval"
     )
     page.evaluate("window.sameDocument = true")
+    page.evaluate(KEEPS_WHAT_IS_SAID)
 
     factories.approve(pending_request, people.peer)
     page.mouse.move(300, 300)
+    with page.expect_response(f"**{request_url(pending_request)}?v=*"):
+        page.clock.run_for(5_000)  # of the page's own time
 
     expect(page.locator("#progress-heading")).to_have_text(re.compile("^Open for"))
     expect(page.locator("#live")).to_contain_text("Signed as peer@acme.example")
@@ -42,6 +55,9 @@ def test_an_approval_by_somebody_else_appears_by_itself(
     said = "peer@acme.example opened the bypass. Active"  # to screen readers
     expect(page.locator("#sr")).to_have_text(said)
     expect(page).to_have_title(re.compile("^Active"))
+    with page.expect_response("**/live"):  # more rounds change nothing more
+        page.clock.run_for(25_000)
+    assert page.evaluate("window.said") == [said]
     assert page.evaluate("window.sameDocument"), "the page was not loaded again"
 
 

@@ -15,6 +15,13 @@ NEW = "/t/acme/requests/new"
 LINK = f"{NEW}?gate=prod-deploy&service=checkout&branch=hotfix/oom&ttl=15"
 WHY = "Why is this needed now?"
 SENTENCE = "Checkout returns 5xx for a third of all users."
+# Returns whether the preview is on its way before anything else could happen.
+CHOOSES_A_GATE = """() => {
+  const gate = document.querySelector('[name=gate]');
+  gate.value = 'db-migrate';
+  gate.dispatchEvent(new Event('change', {bubbles: true}));
+  return document.querySelector('.asking').classList.contains('htmx-request');
+}"""
 TAPS = """addEventListener('click', (event) => {
   if (!event.isTrusted || !event.detail) return;
   sessionStorage.taps = Number(sessionStorage.taps || 0) + 1;
@@ -82,10 +89,14 @@ def test_what_is_typed_and_chosen_is_kept_shown_and_previewed(
     expect(page.locator("[data-shows=branch]")).to_have_text("main")
 
     preview = page.locator("section.preview")
-    page.get_by_label("Gate to bypass").select_option("db-migrate")
+    expect(page.locator(".asking.htmx-request")).to_have_count(0)
+    previews = []
+    page.on("request", lambda sent: "/preview" in sent.url and previews.append(sent))
+    assert page.evaluate(CHOOSES_A_GATE), "asked at once, not when the typing rests"
     expect(preview).to_contain_text("Production database tier")
     expect(page.locator(".js-send")).to_have_text("Send Production database request")
     expect(page.get_by_label("4 hours (the maximum")).to_be_visible()
+    assert len(previews) == 1, "tier, approvers and lengths come in one answer"
     page.get_by_label(WHY).fill(SENTENCE)
     page.get_by_label("1 hour").check()
     page.reload()

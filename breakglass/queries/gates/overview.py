@@ -104,6 +104,11 @@ def states_of(
     }
 
 
+def is_quiet(*, gate: Gate, now: datetime) -> bool:
+    """Says whether a gate that was heard of before has been quiet for too long."""
+    return gate.last_seen_at is not None and now - gate.last_seen_at >= QUIET_AFTER
+
+
 def state_of(*, gate: Gate, contacts: Sequence[GateContact], now: datetime) -> str:
     """Returns the state of one gate, whose last calls are known, newest first."""
     return _state(
@@ -184,8 +189,7 @@ def _state(*, gate: Gate, is_bypassed: bool, was_refused: bool, now: datetime) -
         return "bypassed"
     if gate.last_seen_at is None or now - gate.last_seen_at > LOST_AFTER:
         return "degraded" if was_refused else "no_contact"
-    is_quiet = now - gate.last_seen_at >= QUIET_AFTER
-    return "degraded" if is_quiet or was_refused else "healthy"
+    return "degraded" if is_quiet(gate=gate, now=now) or was_refused else "healthy"
 
 
 def _token_state(token: GateToken, now: datetime) -> str:

@@ -9,7 +9,7 @@ from breakglass.audit import events
 from breakglass.models import Approval, AuditEntry, Notification
 from breakglass.notify import stamps
 from breakglass.queries.approvers import GroupNeed
-from breakglass.queries.gates.overview import QUIET_AFTER
+from breakglass.queries.gates import overview as gates
 from breakglass.queries.requests.detail import RequestDetail
 from breakglass.rules import approval
 from breakglass.services.reminders import AGAIN_AFTER
@@ -127,12 +127,12 @@ def contact(detail: RequestDetail, *, now: datetime) -> str:
     A gate is never told: it opens when it asks. A deploy shows that it asked, a
     heartbeat only that it lives, and some gates send none.
     """
-    seen_at = detail.bypass.gate.last_seen_at
+    gate = detail.bypass.gate
     if not detail.in_force or detail.deploys:
         return "asked"
-    if seen_at is None:
+    if gate.last_seen_at is None:
         return "unknown"
-    return "silent" if now - seen_at >= QUIET_AFTER else "alive"
+    return "silent" if gates.is_quiet(gate=gate, now=now) else "alive"
 
 
 def is_unconfirmed(detail: RequestDetail, *, now: datetime) -> bool:

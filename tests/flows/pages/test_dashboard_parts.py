@@ -1,6 +1,7 @@
 """What the dashboard shows, part by part, and what it costs."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -61,6 +62,26 @@ def test_it_takes_as_many_queries_for_many_rows_as_for_one_and_at_most_twenty(
         )
     assert queries_of(client) == few
     assert few <= 20
+
+
+def test_a_silent_gate_under_a_bypass_is_in_a_red_box_until_it_lets_a_deploy_through(
+    client_for, acme, people, gate
+):
+    grant = steps.grant(acme, people, gate)
+    client, warned = client_for(people.peer), "The gate has not confirmed that it is"
+    assert warned not in text(client.get("/")), "it never sends heartbeats"
+    gate.last_seen_at = grant.starts_at - timedelta(hours=1)
+    gate.save(update_fields=["last_seen_at"])
+    shown = text(client.get("/"))
+    assert "note-fail" in shown[: shown.index(warned)].rsplit("<li", 1)[1]
+    assert queries_of(client) <= 20
+    version = re.search(r'hx-get="/\?v=(\w+)"', shown)[1]
+
+    assert steps.verdict(steps.ask(gate))[0] == "bypass"
+
+    changed = client.get("/", {"v": version}, headers={"HX-Request": "true"})
+    assert changed.status_code == 200
+    assert warned not in text(changed)
 
 
 def test_whoever_may_close_a_bypass_has_the_button(client_for, acme, people, gate):

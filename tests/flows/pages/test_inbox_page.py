@@ -72,6 +72,36 @@ def test_a_rejection_in_place_leads_back_to_the_inbox(peer, pending_request):
     assert "Rejected" in shown
 
 
+def counts(client):
+    """The number in the header, the bar that is polled, the title and the list."""
+    answer = client.get(INBOX)
+    shown = text(answer)
+    header = re.findall(r'js-inbox-count"( hidden)?>(\d+)<', shown)
+    assert all(bool(hidden) == (number == "0") for hidden, number in header)
+    title = re.search(r"<title>Inbox(?: \((\d+)\))? ·", " ".join(shown.split()))
+    bar = re.search(r'data-inbox-count="(\d+)"', text(client.get("/live")))
+    return {
+        *(int(number) for _hidden, number in header),
+        int(title[1] or 0),
+        int(bar[1]),
+        len(answer.context["rows"]),
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_header_title_and_list_name_the_same_number_after_each_decision(
+    peer, acme, people, gate, pending_request
+):
+    other = factories.request(acme, people.oncall, gate, service="search")
+    assert counts(peer) == {2}
+    fields = {"digest": other.digest_hex, "comment": "Not now.", "back": "inbox"}
+    peer.post(f"/t/acme/requests/{other.bypass_id}/reject", fields)
+    assert counts(peer) == {1}
+    fields = {"digest": pending_request.digest_hex, "back": "inbox"}
+    peer.post(f"/t/acme/requests/{pending_request.bypass_id}/approve", fields)
+    assert counts(peer) == {0}
+
+
 def test_a_decision_that_waits_for_a_sign_in_is_offered_again(
     peer, people, pending_request
 ):
