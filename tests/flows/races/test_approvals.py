@@ -2,6 +2,7 @@
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -72,6 +73,30 @@ def chain_is_gapless(tenant):
         for earlier, later in pairwise(rows)
     )
     return linked and [row.seq for row in rows] == list(range(1, len(rows) + 1))
+
+
+def test_two_approvers_at_the_same_moment_both_read_what_came_of_it(
+    client_for, acme, people, gate
+):
+    factories.join(acme, people.senior, "peers")
+    bypass = factories.request(acme, people.oncall, gate)
+    page = f"/t/acme/requests/{bypass.bypass_id}"
+    both = [client_for(people.peer), client_for(people.senior)]
+
+    def approve(client):
+        fields = {"digest": bypass.digest_hex}
+        return client.post(f"{page}/approve", fields, follow=True)
+
+    answers = at_once(*(partial(approve, client) for client in both))
+
+    assert not failures(answers)
+    assert Grant.objects.count() == 1
+    pages = [answer.content.decode() for answer in answers]
+    assert all("Open for" in shown for shown in pages)
+    thanked = sum("approved and signed as" in shown for shown in pages)
+    refused = sum("alert-danger message" in shown for shown in pages)
+    assert thanked == Approval.objects.count() >= 1
+    assert thanked + refused == len(pages), "nobody is left without an answer"
 
 
 @pytest.mark.parametrize("rounds", ROUNDS)
