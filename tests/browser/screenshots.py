@@ -3,8 +3,8 @@
 
 Signs in as each person of `var/demo.json` and saves a full-page picture of every page
 at two widths, light and dark, into `var/screenshots/`: `<page>-<width>-<scheme>.png`.
-No request is sent and no decision is made: the one button that goes as far as the
-sign-in before a decision stops there. What a page needs is found by its links.
+Nothing is sent and no decision is made, so the sign-in before a decision is not among
+them. What a page needs is found by its links.
 SCREENSHOTS_ARGS="--only inbox --language de" narrows it down.
 """
 
@@ -58,6 +58,7 @@ T = "/t/acme"
 REQUESTS = f"{T}/requests"
 A_REQUEST = rf"^{REQUESTS}/BG-[0-9A-Z]+(\?.*)?$"
 AN_ENTRY = rf"^{T}/audit/\d+$"
+A_POSTMORTEM = rf"^{T}/postmortems/BG-[0-9A-Z]+$"
 A_ROW = r"/admin/breakglass/{}/[^/]+/change/".format
 ADMIN = (
     "tenant", "policy", "gate", "rolegroup", "user", "channel", "finding",
@@ -95,10 +96,9 @@ PEOPLE: dict[str, tuple[Shot, ...]] = {
         Shot("ask-again", f"{REQUESTS}?state=expired", links=(A_REQUEST, r"/new\?")),
         Shot("postmortems", f"{T}/postmortems"),
         Shot("postmortems-all", f"{T}/postmortems?tab=all"),
-        Shot(
-            "postmortem",
-            f"{T}/postmortems?tab=all",
-            links=(rf"^{T}/postmortems/BG-[0-9A-Z]+$",),
+        *(
+            Shot(f"postmortem-{tab}", f"{T}/postmortems?tab={tab}", (A_POSTMORTEM,))
+            for tab in ("overdue", "done")
         ),
         Shot("gates-member", f"{T}/gates"),
         Shot("gate-health", f"{T}/gates/health"),
@@ -116,12 +116,6 @@ PEOPLE: dict[str, tuple[Shot, ...]] = {
         Shot("inbox-others", "/inbox?tab=others"),
         Shot("inbox-decided", "/inbox?tab=decided"),
         Shot("request-to-decide", "/inbox", links=(A_REQUEST,)),
-        Shot(
-            "step-up",
-            "/inbox",
-            links=(A_REQUEST,),
-            steps=(_press("form[action$='/approve'] .btn-success"),),
-        ),
     ),
     "auditor@acme.example": (
         Shot("audit", f"{T}/audit"),
@@ -233,10 +227,15 @@ def _take(page: Page, shot: Shot, folder: Path) -> Iterator[str]:
 
 
 def _first_link(page: Page, pattern: str) -> str | None:
-    found = page.locator("main a[href], #content a[href]").evaluate_all(
-        "links => links.map(link => link.getAttribute('href'))"
-    )
-    return next((href for href in found if re.search(pattern, href)), None)
+    """Returns the first address that fits, of the page's rows before all others."""
+    for places in ("table a[href]", "main a[href], #content a[href]"):
+        found = page.locator(places).evaluate_all(
+            "links => links.map(link => link.getAttribute('href'))"
+        )
+        for href in found:
+            if re.search(pattern, href):
+                return str(href)
+    return None
 
 
 if __name__ == "__main__":
