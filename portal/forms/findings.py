@@ -16,7 +16,7 @@ class CloseForm(forms.Form):
     reason = forms.CharField(
         label=_("What was done, or why it is fine as it is"),
         max_length=REASON_MAX,
-        widget=forms.Textarea(attrs={"rows": 3}),
+        widget=forms.Textarea(attrs={"class": "form-control", "rows": 3}),
         help_text=_("Everybody in the team can read this, and it stays in the log."),
         error_messages={"required": _("Say why the finding is over")},
     )
@@ -28,6 +28,8 @@ class HandOverForm(forms.Form):
     to = forms.ModelChoiceField(
         label=_("Hand it over to"),
         queryset=User.objects.none(),
+        empty_label=_("Choose a person"),
+        widget=forms.Select(attrs={"class": "form-select"}),
         error_messages={
             "required": _("Choose who answers for it"),
             "invalid_choice": _("Choose somebody of the team who sees this gate"),

@@ -150,7 +150,7 @@ PEOPLE: dict[str, tuple[Shot, ...]] = {
         ),
         *(
             Shot(f"admin-{name}-new", f"/admin/breakglass/{name}/add/")
-            for name in ("gate", "policy", "rolegroup", "user", "channel")
+            for name in ("gate", "rolegroup", "user", "channel")
         ),
         Shot("admin-forbidden", "/t/globex/requests"),
     ),

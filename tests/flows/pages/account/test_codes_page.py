@@ -1,4 +1,4 @@
-"""The page of one's sign-in codes: an authenticator app, and what is left without it."""
+"""The page of one's sign-in codes: an authenticator app, and what is left without."""
 
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
