@@ -32,7 +32,7 @@ def test_it_shows_what_waits_for_whom(
     client_for, people, pending_request, django_assert_max_num_queries
 ):
     peer = client_for(people.peer)
-    with django_assert_max_num_queries(66):
+    with django_assert_max_num_queries(20):
         shown = text(peer.get("/"))
     assert pending_request.bypass_id in shown
     assert "No gate is bypassed right now." in shown

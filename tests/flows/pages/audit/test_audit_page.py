@@ -118,7 +118,7 @@ def test_a_long_page_costs_no_query_per_row(
 ):
     for _ in range(50):
         factories.token(gate)
-    with django_assert_max_num_queries(25):
+    with django_assert_max_num_queries(20):
         auditor.get(LOG)
 
 

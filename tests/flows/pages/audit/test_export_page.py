@@ -199,7 +199,7 @@ def test_a_page_of_many_exports_costs_no_query_a_row(
         exports.ask(
             tenant=acme, person=people.auditor, scope=exports.WHOLE_LOG, reason="Again."
         )
-    with django_assert_max_num_queries(25):
+    with django_assert_max_num_queries(20):
         auditor.get(PAGE)
 
 

@@ -99,7 +99,7 @@ def test_the_page_takes_as_many_queries_for_many_gates_as_for_one(
             kind=FindingKind.GATE_BLAMED,
             details={"blamed": 3, "answered": 3, "days": 30},
         )
-    with django_assert_max_num_queries(30):
+    with django_assert_max_num_queries(20):
         client.get(PAGE)
 
 

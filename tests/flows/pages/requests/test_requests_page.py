@@ -103,7 +103,7 @@ def test_the_list_is_whole_a_part_and_whole_on_back(
     oncall, pending_request, django_assert_max_num_queries
 ):
     oncall.get(LIST)  # remembers the tenant in the session
-    with django_assert_max_num_queries(25):
+    with django_assert_max_num_queries(20):
         whole = oncall.get(LIST)
     assert "<html" in text(whole)
     assert pending_request.bypass_id in text(whole)
