@@ -8,7 +8,8 @@ from django.urls import path
 
 def constant(request: HttpRequest) -> HttpResponse:
     """Reads the body, as a decision does, and answers a constant of its size."""
-    return HttpResponse(b'{"decision": "enforce"}' + b" " * len(request.body))
+    answer = b'{"decision": "enforce"}' + b" " * len(request.body)
+    return HttpResponse(answer, headers={"Content-Length": len(answer)})
 
 
 urlpatterns = [path("api/v1/decisions", constant)]

@@ -35,14 +35,18 @@ class _Run:
 _runs: list[_Run] = []
 
 
-def start_servers(*, authority: bool = True) -> dict[str, str]:
-    """Starts everything; returns the variables to put into `os.environ`."""
+def start_servers(*, authority: bool = True, durable: bool = False) -> dict[str, str]:
+    """
+    Starts everything; returns the variables to put into `os.environ`.
+
+    `durable`: PostgreSQL waits for the disk as in production, for measurements.
+    """
     base = Path(tempfile.mkdtemp(prefix="bg-tests-"))
     base.chmod(0o711)  # an unprivileged server user passes through, and lists nothing
     supervisor = Supervisor(base / "log", restart=False)
     supervisor.remove_at_end(base)
     place = placement.place(base / "postgres")
-    postgres = Postgres.at(place, _socket_dir(supervisor), durable=False)
+    postgres = Postgres.at(place, _socket_dir(supervisor), durable=durable)
     _runs.append(_Run(supervisor, postgres))
     atexit.register(stop_servers)
     try:

@@ -2,22 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import (
-    BigIntegerField,
-    BooleanField,
-    CharField,
-    ExpressionWrapper,
-    OuterRef,
-    Q,
-)
+from django.db import DEFAULT_DB_ALIAS, connection
+from django.db.models import BigIntegerField, CharField, Model, OuterRef
 from django.db.models.functions import Cast
 from guardian.models import GroupObjectPermission
 from guardian.shortcuts import get_group_perms, get_objects_for_user
 
-from breakglass.clock import DbNow
 from breakglass.errors import NotFound, NotPermitted
 from breakglass.models import BypassRequest, Gate, GateToken, Grant, Tenant, User
 from breakglass.texts import text
@@ -33,6 +26,25 @@ class KnownToken:
 
     token: GateToken
     works: bool
+
+
+def _columns(model: type[Model], alias: str) -> str:
+    fields = model._meta.concrete_fields  # noqa: SLF001  # Django documents it
+    return ", ".join(f"{alias}.{field.column}" for field in fields)
+
+
+# Plain SQL, since every call of a gate asks it: the ORM takes ten times as long to
+# build it as the database takes to answer. `certainty` says the same of a token.
+_TOKEN: Final = f"""
+    SELECT k.revoked_at IS NULL AND g.retired_at IS NULL AND t.is_active
+      AND (g.is_active OR g.turned_on_at IS NULL)
+      AND (k.expires_at IS NULL OR k.expires_at > bg_now()),
+      {_columns(GateToken, "k")}, {_columns(Gate, "g")}, {_columns(Tenant, "t")}
+    FROM breakglass_gatetoken k
+    JOIN breakglass_gate g ON g.id = k.gate_id
+    JOIN breakglass_tenant t ON t.id = g.tenant_id
+    WHERE k.token_hash = %(token_hash)s
+"""  # noqa: S608  # names of our own columns; the hash is a parameter
 
 
 def may(*, user: User, permission: str, on: Tenant | Gate) -> bool:
@@ -197,20 +209,15 @@ def token_by_hash(*, token_hash: bytes) -> KnownToken | None:
     It does while it is neither revoked nor run out, and its gate is in use or being
     set up, in an active tenant. One query on an index, whatever the answer.
     """
-    works = Q(
-        Q(expires_at__isnull=True) | Q(expires_at__gt=DbNow()),
-        Q(gate__is_active=True) | Q(gate__turned_on_at__isnull=True),
-        revoked_at__isnull=True,
-        gate__retired_at__isnull=True,
-        gate__tenant__is_active=True,
-    )
-    token = (
-        GateToken.objects.filter(token_hash=token_hash)
-        .annotate(works=ExpressionWrapper(works, output_field=BooleanField()))
-        .select_related("gate__tenant")
-        .first()
-    )
-    return KnownToken(token=token, works=token.works) if token else None
+    with connection.cursor() as cursor:
+        cursor.execute(_TOKEN, {"token_hash": token_hash})
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    works, *values = row
+    token, gate, tenant = _made(values, GateToken, Gate, Tenant)
+    gate.tenant, token.gate = tenant, gate
+    return KnownToken(token=token, works=works)
 
 
 def lock_request(*, tenant: Tenant, bypass_id: str) -> BypassRequest:
@@ -254,6 +261,17 @@ def lock_gate(*, pk: int) -> Gate:
         .select_related("tenant")
         .get(pk=pk)
     )
+
+
+def _made(values: Sequence[Any], *models: type[Model]) -> list[Any]:
+    """Makes a row of each model from the columns that stand one after the other."""
+    made, rest = [], values
+    for model in models:
+        fields = model._meta.concrete_fields  # noqa: SLF001  # Django documents it
+        names = [field.attname for field in fields]
+        made.append(model.from_db(DEFAULT_DB_ALIAS, names, rest[: len(names)]))
+        rest = rest[len(names) :]
+    return made
 
 
 def _gates(*, user: User, tenant: Tenant, permission: str) -> list[Gate]:

@@ -5,22 +5,32 @@ Answer a gate: enforce or bypass.
 before its answer leaves. Whatever goes wrong raises, and the edge answers enforce.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 from uuid import UUID, uuid4
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from breakglass import clock
 from breakglass.audit import chain, events, ledger
-from breakglass.models import Deploy, Gate, Grant
-from breakglass.queries import access, policies
-from breakglass.queries import grants as grant_queries
-from breakglass.queries.logs import standing
+from breakglass.errors import Unavailable
+from breakglass.models import Gate
+from breakglass.queries import access, deciding
+from breakglass.queries.deciding import Seen
 from breakglass.rules import decision as rules
+from breakglass.rules.decision import DeployView, GrantView
 from breakglass.services import deploys
 from breakglass.states import DeployState
+from breakglass.texts import text
+
+_TRIES: Final = 3
+_ADMIT: Final = """
+    INSERT INTO breakglass_deploy (tenant_id, gate_id, grant_id, deploy_id, service,
+      branch, artifact, actor, state, admitted_at)
+    VALUES (%(tenant)s, %(gate)s, %(grant)s, %(deploy_id)s, %(service)s,
+      %(branch)s, %(artifact)s, %(actor)s, %(state)s, %(now)s)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +38,7 @@ class Answer:
     """What a gate is told, and the deploy that it is about, if it is on record."""
 
     decision: rules.Decision
-    deploy: Deploy | None
+    deploy: DeployView | None
     policy_version: int | None
     evaluated_at: datetime
     decision_id: UUID
@@ -43,126 +53,163 @@ def decide(
     A `bypass` is durable (deploy and ledger entry committed) when this returns, and
     was judged by the database's clock after the grant's lock and again after the
     commit. `enforce` writes nothing, unless a known deploy has to be reverted. A gate
-    that was not turned on yet is always told to enforce.
+    that was not turned on yet is always told to enforce. Raises Unavailable where
+    grants come and go faster than it can lock them.
     """
+    seen = _look(gate=gate, question=question)
     if gate.in_setup:
         not_yet = rules.Decision(rules.Verdict.ENFORCE, rules.Reason.NO_GRANT)
-        return _answer(gate=gate, decision=not_yet, deploy=None, now=clock.db_now())
-    deploy = grant_queries.known_deploy(gate=gate, deploy_id=question.deploy_id)
-    open_ones = grant_queries.candidates(gate=gate, service=question.scope.service)
-    decision, now = _judge(question=question, deploy=deploy, grants=open_ones)
+        return _answer(decision=not_yet, deploy=None, seen=seen)
+    decision = _judge(question=question, seen=seen)
     if dry_run or (decision.verdict == rules.Verdict.ENFORCE and not decision.reverts):
-        return _answer(gate=gate, decision=decision, deploy=deploy, now=now)
-    try:
-        return _settle(gate=gate, question=question, actor=actor)
-    except IntegrityError:
-        # The same deploy was asked about twice at once: the other one is on record.
-        return _settle(gate=gate, question=question, actor=actor)
+        return _answer(decision=decision, deploy=seen.deploy, seen=seen)
+    for _ in range(_TRIES):
+        try:
+            answer = _settle(gate=gate, question=question, actor=actor, seen=seen)
+        except IntegrityError:
+            # The same deploy was asked about twice at once: the other is on record.
+            answer = None
+        if answer is not None:
+            return answer
+        seen = _look(gate=gate, question=question)
+    msg = text("the grants of this gate change too fast to be judged: ask again")
+    raise Unavailable(msg)
 
 
-def _settle(*, gate: Gate, question: rules.Question, actor: str) -> Answer:
-    decision, deploy, now = _decide_locked(gate=gate, question=question, actor=actor)
-    if decision.verdict == rules.Verdict.BYPASS:
-        after = clock.db_now()
-        if decision.expires_at is None or after >= decision.expires_at:
-            # The commit took longer than the window: the answer is the later truth.
-            decision, deploy, now = _decide_locked(
-                gate=gate, question=question, actor=actor
-            )
-    return _answer(gate=gate, decision=decision, deploy=deploy, now=now)
+def _settle(
+    *, gate: Gate, question: rules.Question, actor: str, seen: Seen
+) -> Answer | None:
+    """Decides under locks; None where what has to be locked is not what was seen."""
+    answer = _decide_locked(gate=gate, question=question, actor=actor, seen=seen)
+    if answer is None or answer.decision.verdict != rules.Verdict.BYPASS:
+        return answer
+    expires_at = answer.decision.expires_at
+    if expires_at is not None and clock.db_now() < expires_at:
+        return answer
+    # The commit took longer than the window: the answer is the later truth.
+    return _decide_locked(gate=gate, question=question, actor=actor, seen=seen)
 
 
 @transaction.atomic
 def _decide_locked(
-    *, gate: Gate, question: rules.Question, actor: str
-) -> tuple[rules.Decision, Deploy | None, datetime]:
+    *, gate: Gate, question: rules.Question, actor: str, seen: Seen
+) -> Answer | None:
     """
-    Locks the grants in question, looks again, and writes what the answer owes.
+    Locks the grants that were seen, looks again, and writes what the answer owes.
 
     Only locked grants are looked at: one that is issued meanwhile answers the gate's
     next question.
     """
-    known = grant_queries.known_deploy(gate=gate, deploy_id=question.deploy_id)
-    open_ones = grant_queries.candidates(gate=gate, service=question.scope.service)
-    ids = {grant.pk for grant in open_ones} | ({known.grant_id} if known else set())
-    locked = {pk: access.lock_grant(pk=pk) for pk in sorted(ids)}
-    deploy = grant_queries.known_deploy(gate=gate, deploy_id=question.deploy_id)
-    decision, now = _judge(
-        question=question, deploy=deploy, grants=list(locked.values())
+    now_seen = deciding.lock_and_look(
+        gate=gate,
+        service=question.scope.service,
+        deploy_id=question.deploy_id,
+        grants=seen.grants.keys(),
     )
+    if now_seen is None:
+        return None
+    decision = _judge(question=question, seen=now_seen)
+    deploy = now_seen.deploy
     if decision.reverts and deploy is not None:
-        deploy = deploys.revert_one(
-            grant=locked[deploy.grant_id], deploy_id=deploy.pk, now=now
-        )
+        deploy = _revert(seen=now_seen, deploy=deploy)
     elif decision.admits:
-        by_id = {grant.request.bypass_id: grant for grant in locked.values()}
-        grant = by_id[decision.bypass_id]
-        deploy = _admit(grant=grant, question=question, actor=actor, now=now)
-    return decision, deploy, now
+        deploy = _admit(
+            gate=gate, question=question, actor=actor, decision=decision, seen=now_seen
+        )
+    return _answer(decision=decision, deploy=deploy, seen=now_seen)
 
 
-def _judge(
-    *, question: rules.Question, deploy: Deploy | None, grants: Sequence[Grant]
-) -> tuple[rules.Decision, datetime]:
+def _look(*, gate: Gate, question: rules.Question) -> Seen:
+    return deciding.look(
+        gate=gate, service=question.scope.service, deploy_id=question.deploy_id
+    )
+
+
+def _judge(*, question: rules.Question, seen: Seen) -> rules.Decision:
     """
-    Decides on what was read; the clock is read last.
+    Decides on what was seen.
 
     While the log is read-only nothing may pass, not even a deploy that was admitted:
     the rows may be a restored backup's, in which a revoked grant is active again.
     """
-    tenants = [grant.tenant for grant in grants] + ([deploy.tenant] if deploy else [])
-    if any(standing.is_read_only(tenant=tenant) for tenant in tenants):
-        degraded = rules.Decision(rules.Verdict.ENFORCE, rules.Reason.DEGRADED)
-        return degraded, clock.db_now()
-    views = [grant_queries.grant_view(grant=grant) for grant in grants]
-    known = grant_queries.deploy_view(deploy=deploy) if deploy else None
-    now = clock.db_now()
-    decided = rules.decide(question=question, grants=views, deploy=known, now=now)
-    return decided, now
+    if seen.is_read_only:
+        return rules.Decision(rules.Verdict.ENFORCE, rules.Reason.DEGRADED)
+    return rules.decide(
+        question=question, grants=seen.open_ones, deploy=seen.deploy, now=seen.now
+    )
+
+
+def _revert(*, seen: Seen, deploy: DeployView) -> DeployView:
+    """Reverts the known deploy, whose grant is locked and over."""
+    if seen.deploy_key is None or seen.deploy_grant is None:
+        msg = "a known deploy has a key and a grant"
+        raise TypeError(msg)
+    grant = access.lock_grant(pk=seen.deploy_grant)
+    row = deploys.revert_one(grant=grant, deploy_id=seen.deploy_key, now=seen.now)
+    return replace(deploy, state=row.state)
 
 
 def _admit(
-    *, grant: Grant, question: rules.Question, actor: str, now: datetime
-) -> Deploy:
-    scope = question.scope
-    deploy = Deploy.objects.create(
-        tenant=grant.tenant,
-        gate=grant.gate,
-        grant=grant,
-        deploy_id=question.deploy_id,
-        service=scope.service,
-        branch=scope.branch,
-        artifact=scope.artifact,
-        actor=actor,
-        state=DeployState.ADMITTED,
-        admitted_at=now,
-    )
+    *,
+    gate: Gate,
+    question: rules.Question,
+    actor: str,
+    decision: rules.Decision,
+    seen: Seen,
+) -> DeployView:
+    """Writes the deploy and its entry, in the transaction that holds the grant."""
+    by_id = {grant.bypass_id: (key, grant) for key, grant in seen.grants.items()}
+    key, grant = by_id[decision.bypass_id]
+    scope, state = question.scope, DeployState.ADMITTED
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _ADMIT,
+            {
+                "tenant": gate.tenant_id,
+                "gate": gate.pk,
+                "grant": key,
+                "deploy_id": question.deploy_id,
+                "service": scope.service,
+                "branch": scope.branch,
+                "artifact": scope.artifact,
+                "actor": actor,
+                "state": state.value,
+                "now": seen.now,
+            },
+        )
     ledger.append(
-        tenant=grant.tenant,
+        tenant=gate.tenant,
         event=events.DEPLOY_ADMITTED,
-        actor=grant.gate.as_actor(),
-        bypass_id=grant.request.bypass_id,
-        facts={
-            "deploy_id": deploy.deploy_id,
-            "service": scope.service,
-            "branch": scope.branch,
-            "artifact": scope.artifact,
-            "on_behalf_of": actor,
-            "assurance": grant.assurance,
-            "admitted_at": chain.timestamp(now),
-            "expires_at": chain.timestamp(grant.expires_at),
-        },
+        actor=gate.as_actor(),
+        bypass_id=grant.bypass_id,
+        facts=_facts(grant=grant, question=question, actor=actor, now=seen.now),
     )
-    return deploy
+    return DeployView(question.deploy_id, scope, state.value, grant)
+
+
+def _facts(
+    *, grant: GrantView, question: rules.Question, actor: str, now: datetime
+) -> chain.Facts:
+    scope = question.scope
+    return {
+        "deploy_id": question.deploy_id,
+        "service": scope.service,
+        "branch": scope.branch,
+        "artifact": scope.artifact,
+        "on_behalf_of": actor,
+        "assurance": grant.assurance,
+        "admitted_at": chain.timestamp(now),
+        "expires_at": chain.timestamp(grant.window.expires_at),
+    }
 
 
 def _answer(
-    *, gate: Gate, decision: rules.Decision, deploy: Deploy | None, now: datetime
+    *, decision: rules.Decision, deploy: DeployView | None, seen: Seen
 ) -> Answer:
     return Answer(
         decision=decision,
         deploy=deploy,
-        policy_version=policies.current_version(tenant=gate.tenant),
-        evaluated_at=now,
+        policy_version=seen.policy_version,
+        evaluated_at=seen.now,
         decision_id=uuid4(),
     )

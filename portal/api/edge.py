@@ -40,6 +40,7 @@ class Endpoint:
             response = self._answer(request, place)
         except Exception as exc:  # noqa: BLE001  # the edge: it denies, logs and counts
             response = refusals.answer(exc, endpoint=self.name)
+        response.headers["Content-Length"] = str(len(response.content))
         self._note(request, response)
         counters.SECONDS.labels(self.name).observe(time.perf_counter() - began)
         return response

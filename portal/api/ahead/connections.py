@@ -18,6 +18,10 @@ from portal.settings.databases import CONNECT_SECONDS, LIMITS
 
 Found = TypeVar("Found")
 
+# One plan for all: see the functions of migration 0018.
+_READS: Final = (
+    "-c default_transaction_read_only=on -c plan_cache_mode=force_generic_plan"
+)
 _KEEPALIVE: Final[dict[str, Any]] = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -83,7 +87,7 @@ def _connect(application: str, **options: Any) -> Connection:
         password=wanted["PASSWORD"] or None,
         application_name=application,
         connect_timeout=CONNECT_SECONDS,
-        options=f"{LIMITS} -c default_transaction_read_only=on",
+        options=f"{LIMITS} {_READS}",
         autocommit=True,
         prepare_threshold=0 if settings.DECISION_PREPARED else None,
         **given,

@@ -96,11 +96,10 @@ class Snapshot:
         now = state.at + timedelta(seconds=since)
         if asker.expires_at is not None and asker.expires_at <= now:
             return None
-        if (asker.gate_id, service) in state.open_scopes:
-            return None
-        if state.knows(certainty.deploy_mark(asker.gate_id, deploy_id)):
-            return None
-        return Reading(asker, certain=True, at=now)
+        certain = (asker.gate_id, service) not in state.open_scopes and not (
+            state.knows(certainty.deploy_mark(asker.gate_id, deploy_id))
+        )
+        return Reading(asker, certain=certain, at=now)
 
     def _run(self) -> None:
         while not self._stop.is_set():

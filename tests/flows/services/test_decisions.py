@@ -43,7 +43,11 @@ def test_a_bypass_names_its_grant_and_is_on_record_when_it_is_answered(
     assert 0 < answer.decision.seconds_left <= 900
     assert answer.policy_version == 1
     deploy = Deploy.objects.get()
-    assert (deploy, deploy.state) == (answer.deploy, DeployState.ADMITTED)
+    assert (deploy.deploy_id, deploy.state) == (
+        answer.deploy.deploy_id,
+        answer.deploy.state,
+    )
+    assert deploy.state == DeployState.ADMITTED
     assert (deploy.service, deploy.branch, deploy.artifact, deploy.actor) == (
         "checkout",
         "main",
