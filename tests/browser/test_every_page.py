@@ -285,12 +285,42 @@ def _looks(page, axe):
         page.set_viewport_size({"width": width, "height": 844})
         found = axe(page, colours=is_recoloured)
         yield from (f"{width} {scheme}: {text}" for text in found)
+    page.emulate_media(forced_colors="active")
+    yield from (f"forced colours: {text}" for text in page.evaluate(FORCED))
+    page.emulate_media(forced_colors="none")
     for width in (PHONE, NARROW):
         page.set_viewport_size({"width": width, "height": 844})
         if wide := page.evaluate(TOO_WIDE):
             yield f"{width}: sideways scroll {wide}"
 
 
+# No background is left then: a state has a line around it, an icon and a word.
+FORCED = """() => {
+  const found = [], style = (el) => getComputedStyle(el);
+  const ground = style(document.body).backgroundColor;
+  const lined = (el) => ['Top', 'Bottom', 'Left'].some((side) =>
+    parseFloat(style(el)[`border${side}Width`])
+    && style(el)[`border${side}Style`] !== 'none'
+    && style(el)[`border${side}Color`] !== ground);
+  const all = (css) => [...document.querySelectorAll(css)].filter(
+    (el) => el.checkVisibility());
+  const note = (what, el) => found.push(`${what}: ${el.outerHTML.slice(0, 120)}`);
+  for (const el of all('.tag, .count, .note, .btn:not(.btn-link), .livebar, .logbar,'
+      + '.card, .tile, progress.used, .form-control, .form-select,'
+      + '.tabs [aria-current]'))
+    if (!lined(el)) note('no line', el);
+  for (const el of all('.tabs a:not([aria-current])'))
+    if (lined(el)) note('looks current', el);
+  for (const el of all('.tag, .livebar, .logbar'))
+    if (!el.innerText.trim()) note('no word', el);
+  for (const el of all('.livebar, .logbar, .tag-wait, .tag-ok, .tag-fail, .tag-active'))
+    if (!el.querySelector('svg')) note('no icon', el);
+  for (const el of all('svg [class*=chart-fill], .chart-line, .chart-dot'))
+    if ([ground, 'none'].includes(style(el).fill)
+        && [ground, 'none'].includes(style(el).stroke))
+      note('not seen', el);
+  return found;
+}"""
 TOO_WIDE = """() => {
   const root = document.scrollingElement;
   if (root.scrollWidth <= innerWidth) return null;
