@@ -19,6 +19,7 @@ class Load:
 
     answers: int = 0
     seconds: float = 0.0
+    cpu: float = 0.0
     took: list[float] = field(default_factory=list)
 
     @property
@@ -90,13 +91,17 @@ def run(
 
 
 def interleaved(measures: dict[str, Callable[[], Load]]) -> dict[str, tuple]:
-    """Runs each measure in turn, several rounds; medians of rates and of p99."""
+    """Runs each measure in turn, several rounds; medians of rate, p99, µs of CPU."""
     found: dict[str, list[Load]] = {name: [] for name in measures}
     for _ in range(ROUNDS):
         for name, measure in measures.items():
             found[name].append(measure())
     return {
-        name: (median(one.rate for one in some), median(one.p99 for one in some))
+        name: (
+            median(one.rate for one in some),
+            median(one.p99 for one in some),
+            median(1e6 * one.cpu / one.answers for one in some),
+        )
         for name, some in found.items()
     }
 

@@ -10,7 +10,7 @@ and recorded by the endpoint in `portal.api.decisions`, as if this front were no
 
 import io
 import logging
-import os
+import random
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -62,6 +62,9 @@ _COUNTS: Final = {
     for dry_run in (False, True)
 }
 _SECONDS: Final = counters.SECONDS.labels("decisions")
+# Seeded by the system, once a process: a call of the system each time costs more than
+# the rest of the name.
+_RANDOM: Final = random.Random()  # noqa: S311  # a decision's name is no secret
 _SIZE_DIGITS: Final = len(str(BODY_MAX))
 
 
@@ -74,6 +77,7 @@ class DecisionFront:
         self._application = application
         self._snapshot = snapshot
         self._headers = _usual_headers()
+        self._is_secure = _security()
         self._wording = _Wording()
 
     def __call__(self, environ: Environ, start_response: Start) -> Iterable[bytes]:
@@ -101,7 +105,7 @@ class DecisionFront:
             or environ.get("CONTENT_TYPE") != "application/json"
             or not (size.isascii() and size.isdigit() and len(size) <= _SIZE_DIGITS)
             or int(size) > BODY_MAX
-            or not _is_secure(environ)
+            or not self._is_secure(environ)
         ):
             return None
         raw = environ["wsgi.input"].read(int(size))
@@ -174,20 +178,18 @@ class _Wording:
 
 
 def _decision_id() -> str:
-    """Returns a random UUID (RFC 9562, version 4), written out."""
-    h = os.urandom(16).hex()
+    """Returns a random UUID (RFC 9562, version 4), written out: a name, no secret."""
+    h = f"{_RANDOM.getrandbits(128):032x}"
     variant = "89ab"[int(h[16], 16) & 3]
     return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{variant}{h[17:20]}-{h[20:]}"
 
 
-def _is_secure(environ: Environ) -> bool:
-    """Says whether Django would answer this request rather than send it to https."""
+def _security() -> Callable[[Environ], bool]:
+    """Returns what says whether Django would answer rather than send to https."""
     if not settings.SECURE_SSL_REDIRECT:
-        return True
-    if settings.SECURE_PROXY_SSL_HEADER:
-        name, value = settings.SECURE_PROXY_SSL_HEADER
-        return bool(environ.get(name) == value)
-    return bool(environ.get("wsgi.url_scheme") == "https")
+        return lambda _: True
+    name, value = settings.SECURE_PROXY_SSL_HEADER or ("wsgi.url_scheme", "https")
+    return lambda environ: bool(environ.get(name) == value)
 
 
 def _usual_headers() -> Headers:

@@ -124,6 +124,7 @@ def test_where_django_would_redirect_to_https_it_may(settings, gate_token):
     assert front.send(raw, token=gate_token, **secure) is not None
 
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    front = Front()
     assert front.send(raw, token=gate_token, **secure) is None
     told = {"HTTP_X_FORWARDED_PROTO": "https"}
     assert front.send(raw, token=gate_token, **told) is not None
