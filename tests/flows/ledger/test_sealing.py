@@ -97,9 +97,9 @@ def test_the_next_tree_grows_from_the_last_and_reads_new_entries_only(
     first = Checkpoint.objects.get(tenant=acme)
     grow(acme)
     asked = []
-    read = sealing.audit.entry_hashes
+    read = sealing.entries.entry_hashes
     monkeypatch.setattr(
-        sealing.audit, "entry_hashes", lambda **k: asked.append(k) or read(**k)
+        sealing.entries, "entry_hashes", lambda **k: asked.append(k) or read(**k)
     )
     seal()
 
