@@ -287,13 +287,33 @@ def _looks(page, axe):
         yield from (f"{width} {scheme}: {text}" for text in found)
     page.emulate_media(forced_colors="active")
     yield from (f"forced colours: {text}" for text in page.evaluate(FORCED))
-    page.emulate_media(forced_colors="none")
+    page.emulate_media(forced_colors="none", media="print", color_scheme="dark")
+    yield from (f"printed: {text}" for text in page.evaluate(PRINTED))
+    page.emulate_media(media="screen")
     for width in (PHONE, NARROW):
         page.set_viewport_size({"width": width, "height": 844})
         if wide := page.evaluate(TOO_WIDE):
             yield f"{width}: sideways scroll {wide}"
 
 
+# On white paper, also from a dark screen: dark words, no navigation, where and when.
+PRINTED = """() => {
+  if (!document.querySelector('.site-footer')) return [];  // Django's own admin
+  const found = [], seen = (el) => el.checkVisibility();
+  for (const el of document.querySelectorAll('nav, form, header.navbar, .btn, .skip'))
+    if (seen(el)) found.push(`not for paper: ${el.outerHTML.slice(0, 120)}`);
+  for (const el of document.querySelectorAll('h1, h2, main p, main dd, .tag, .livebar'))
+    if (seen(el) && getComputedStyle(el).color.match(/\\d+/g).slice(0, 3)
+        .some((part) => part > 140))
+      found.push(`too pale: ${el.outerHTML.slice(0, 120)}`);
+  const stamps = [...document.querySelectorAll('.print-only')].filter(seen);
+  const said = stamps.map((el) => el.innerText).join();
+  if (document.querySelector('.server-time')
+      && !(stamps.length === 1 && said.includes(location.href.split('#')[0])
+        && /\\d\\d:\\d\\d:\\d\\d UTC/.test(said)))
+    found.push(`no address and time: ${said}`);
+  return found;
+}"""
 # No background is left then: a state has a line around it, an icon and a word.
 FORCED = """() => {
   const found = [], style = (el) => getComputedStyle(el);

@@ -4,6 +4,8 @@ import pytest
 from django.urls import reverse
 
 from breakglass.models import Approval, Grant, Intent
+from breakglass.services import requests
+from breakglass.services.approving import approvals
 from tests import factories
 
 STEPUP = "/accounts/reauthenticate/"
@@ -152,3 +154,38 @@ def test_a_login_is_a_fresh_authentication_and_a_forced_one_is_not(
 ):
     client.force_login(people.peer)
     assert approve(client, pending_request).headers["Location"].startswith(STEPUP)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        ("withdraw", "withdrawn"),
+        ("reject", "rejected"),
+    ],
+)
+def test_what_changed_during_the_sign_in_is_said_and_nothing_is_recorded(
+    peer, pending_request, people, acme, advance, end, said
+):
+    advance(301)
+    approve(peer, pending_request)
+    intent = Intent.objects.get(kind="approval")
+    words = {"tenant": acme, "bypass_id": pending_request.bypass_id}
+    if end == "withdraw":
+        requests.withdraw(**words, requester=people.oncall)
+    else:
+        second = factories.person("second@acme.example", "Second")
+        factories.join(acme, second, "peers")
+        approvals.reject(
+            **words,
+            approver=second,
+            digest=pending_request.digest_hex,
+            comment="Not tonight.",
+        )
+
+    peer.post(STEPUP, {"intent": intent.public_id, "password": factories.PASSWORD})
+
+    shown = text(peer.get(page_of(pending_request), follow=True))
+    assert "Nothing was recorded" in shown
+    assert said in shown
+    assert not Approval.objects.exists()
