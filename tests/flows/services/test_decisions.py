@@ -1,11 +1,14 @@
 """What a gate is told, and what is written before it is told."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
 
+from breakglass.errors import Unavailable
 from breakglass.models import AuditEntry, Deploy
+from breakglass.queries import deciding
 from breakglass.services import deploys, grants
 from breakglass.states import DeployState
 from tests import factories
@@ -265,3 +268,36 @@ def test_a_deploys_scope_and_grant_are_frozen_and_its_end_is_final(gate, grant):
         rows.update(state="admitted", ended_at=None)
     with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
         rows._raw_delete("default")
+
+
+def test_a_deploy_under_a_grant_that_is_not_locked_is_looked_at_again(
+    gate, grant, monkeypatch
+):
+    steps.ask(gate, "gha-1")
+    look, calls = deciding.look, []
+
+    def first_without_it(**words):
+        calls.append(words)
+        if len(calls) == 1:  # the deploy and its grant turn up only then
+            words["service"], words["deploy_id"] = "payments", "gha-2"
+            seen = look(**words)
+            return replace(seen, grants={-1: grant_view()}, open_ones=(grant_view(),))
+        return look(**words)
+
+    def grant_view():
+        (only,) = look(gate=gate, service="checkout", deploy_id="gha-1").grants.values()
+        return only
+
+    monkeypatch.setattr(deciding, "look", first_without_it)
+
+    assert steps.verdict(steps.ask(gate, "gha-1")) == BYPASS
+    assert len(calls) == 2
+    assert Deploy.objects.count() == 1
+
+
+def test_grants_that_change_too_fast_are_not_judged(gate, grant, monkeypatch):
+    monkeypatch.setattr(deciding, "lock_and_look", lambda **_: None)
+
+    with pytest.raises(Unavailable):
+        steps.ask(gate)
+    assert not Deploy.objects.exists()
