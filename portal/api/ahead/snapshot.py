@@ -13,7 +13,7 @@ import time
 from array import array
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -41,8 +41,8 @@ class State:
     grants: Mapping[int, Scope]
     open_scopes: frozenset[Scope]
     marks: "array[int]"
-    # Deploys of grants that closed since `marks` was read; only ever added to.
-    new_marks: set[int] = field(default_factory=set)
+    # Deploys of grants that closed since `marks` was read.
+    new_marks: frozenset[int] = frozenset()
     # The primary's clock, and this process's when it was asked.
     at: datetime | None = None
     beat: float = 0.0
@@ -149,10 +149,10 @@ def _changed(connection: Connection, state: State, heard: Sequence[str]) -> Stat
         grants = certainty.open_grants(connection)
         # Deploys of a closed grant are known before its scope counts as closed.
         closed = (named | state.grants.keys()) - grants.keys()
-        state.new_marks.update(certainty.marks_of(connection, sorted(closed)))
+        marks = state.new_marks | certainty.marks_of(connection, sorted(closed))
         scopes = frozenset(grants.values())
-        state = replace(state, grants=grants, open_scopes=scopes)
+        state = replace(state, grants=grants, open_scopes=scopes, new_marks=marks)
     if len(state.new_marks) > _MARKS_KEPT_APART:
-        marks = certainty.deploy_marks(connection)
-        state = replace(state, marks=marks, new_marks=set())
+        all_marks = certainty.deploy_marks(connection)
+        state = replace(state, marks=all_marks, new_marks=frozenset())
     return state
