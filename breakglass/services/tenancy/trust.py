@@ -30,7 +30,7 @@ DEADLINE: Final = timedelta(seconds=45)
 
 EVERY: Final = timedelta(days=1)
 TRY_AGAIN_AFTER: Final = timedelta(hours=1)
-_ROOT_OF_CODE: Final = Path(__file__).resolve().parents[2]
+_ROOT_OF_CODE: Final = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True, slots=True)
