@@ -29,6 +29,8 @@ DATA = (
     # Django's plurals, which this language leaves as they are, and its yes and no.
     r"Bitte den unten aufgeführten Fehler korrigieren\.|\d+ Ergebnisse? \(",
     r"^alt: (True|False)$|My key|^\d+ Minuten?$",
+    # Django's too, which it says in English when the suite has run long enough.
+    r"^(title: )?(Select|to view( \|)?|No)$",
     r"request\.approved",
     r"asked for the bypass|approved$|the bypass opened|closed the bypass early",
     # What the tenant's template says, and the log's own words in a write-up.
