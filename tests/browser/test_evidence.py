@@ -53,3 +53,23 @@ def test_a_signed_approval_checks_out_until_somebody_changes_the_database(
     expect(auditor.get_by_role("alert")).to_contain_text("does not check out")
     auditor.get_by_role("link", name="Audit log").first.click()
     expect(auditor.locator("tr", has_text="Failed")).to_have_count(1)
+    _filters_outlive_back_and_reload(auditor)
+
+
+def _filters_outlive_back_and_reload(auditor):
+    """What is filtered stands in the address, in the form and in the rows again."""
+    rows = auditor.locator("#rows tbody tr")
+    gate = auditor.get_by_label("Gate", exact=True)
+    before = rows.count()
+    gate.fill("prod-deploy")
+    gate.press("Enter")
+    auditor.wait_for_url("**gate=prod-deploy*")
+    expect(rows).not_to_have_count(before)
+    narrowed = rows.all_inner_texts()
+    rows.first.get_by_role("link").first.click()
+    heading(auditor, "Entry")
+    for come_back in (auditor.go_back, auditor.reload):
+        come_back()
+        expect(gate).to_have_value("prod-deploy")
+        expect(rows).to_have_count(len(narrowed))
+        assert rows.all_inner_texts() == narrowed

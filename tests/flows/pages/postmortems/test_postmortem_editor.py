@@ -133,6 +133,7 @@ def test_it_is_sent_to_review_and_published_by_the_reviewer(
     page = text(reviewer.get(path))
     assert "Your review" in page
     assert "In review" in page
+    assert f'<form method="post" action="{path}/review">' in page  # without JavaScript
     asked = reviewer.post(f"{path}/review", {"outcome": "changes_asked"}, follow=True)
     assert "Say what should change." in text(asked)
     assert PostMortemReview.objects.get().ended_at is None
@@ -143,6 +144,9 @@ def test_it_is_sent_to_review_and_published_by_the_reviewer(
 
 
 def test_it_is_handed_over_and_the_old_owner_only_reads(writer, people, path):
+    page = text(writer.get(path))
+    assert f'<form method="post" action="{path}/hand-over">' in page  # no JavaScript
+    assert f'value="{people.peer.public_id}"' in page
     to = {"to": str(people.peer.public_id), "note": "On leave."}
     assert "Handed over." in text(writer.post(f"{path}/hand-over", to, follow=True))
     assert 'name="body"' not in text(writer.get(path))
