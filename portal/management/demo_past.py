@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from breakglass.models import BypassRequest
-from breakglass.queries.postmortems import drafting as postmortem_queries
 from breakglass.rules.decision import Question
 from breakglass.rules.scopes import Scope
 from breakglass.services import decisions, grants
@@ -166,6 +164,7 @@ def live_through(world: World, *, set_back: SetBack) -> None:
             gate_days.TALLY.flush()
         if ago == _SILENT_DAYS:
             registry.heartbeat(gate=world.gates[SILENT], config_digest="")
+            demo_story.call(world.gates[SILENT], name="heartbeat", outcome="ok")
 
 
 def _bypass(world: World, past: Past, *, now: timedelta, set_back: SetBack) -> None:
@@ -190,43 +189,27 @@ def _bypass(world: World, past: Past, *, now: timedelta, set_back: SetBack) -> N
         demo_story.close(world, asked, who="oncall", reason="Shipped and verified.")
     if past.why:
         set_back(now - timedelta(hours=6))
-        _write_up(world, asked, past)
+        demo_story.write_up(world, asked, _told(past))
 
 
-def _write_up(world: World, bypass: BypassRequest, past: Past) -> None:
-    postmortem = postmortem_queries.for_bypass(
-        tenant=world.tenant, bypass_id=bypass.bypass_id
+def _told(past: Past) -> demo_story.WriteUp:
+    look = writing.ActionItemInput(
+        text="Look for the same in the other gates", owner="Ona", is_done=True
     )
-    body = postmortem.body
-    texts = {
-        "_What happened, in three sentences, for somebody who was asleep._": past.said,
-        "_Why the gate stood in the way, and whether it was right to._": past.why,
-        "_What makes the next incident need no bypass. "
-        "The action items stand below._": "The team talks it over on Monday.",
-    }
-    for placeholder, text in texts.items():
-        body = body.replace(placeholder, text)
-    writer = world.people["oncall"]
-    writing.save_draft(
-        tenant=world.tenant,
-        bypass_id=bypass.bypass_id,
-        person=writer,
-        body=body,
-        action_items=[
-            writing.ActionItemInput(
-                text="Look for the same in the other gates", owner="Ona", is_done=True
-            )
-        ],
-        no_action_reason="",
-        revision=postmortem.revision,
-        gate_blamed=past.blamed,
+    return demo_story.WriteUp(
+        happened=past.said,
+        why=past.why,
+        changes="The team talks it over on Monday.",
+        items=(look,),
+        blamed=past.blamed,
     )
-    writing.publish(tenant=world.tenant, bypass_id=bypass.bypass_id, person=writer)
 
 
 def _ask_all(world: World, *, day: int) -> None:
     """Deploys that nobody asked a bypass for: told to enforce, and counted."""
     for slug, number in _DEPLOYS_A_DAY.items():
+        if slug == SILENT and day < _SILENT_DAYS:
+            continue
         gate = world.gates[slug]
         for count in range(number):
             scope = Scope(gate=slug, service="catalogue", branch="main", artifact="")
@@ -241,4 +224,6 @@ def look_alive(world: World) -> None:
     """Lets every gate say that it is alive, but one, which fell silent a while ago."""
     for slug, gate in world.gates.items():
         if slug != SILENT:
+            demo_story.call(gate, outcome="no_grant")
             registry.heartbeat(gate=gate, config_digest="")
+            demo_story.call(gate, name="heartbeat", outcome="ok")

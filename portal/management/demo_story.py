@@ -12,6 +12,7 @@ from breakglass.rules.scopes import Scope
 from breakglass.services import decisions, deploys, grants, requests
 from breakglass.services.approving import approvals
 from breakglass.services.approving.freezing import RequestWish
+from breakglass.services.gates import contacts
 from breakglass.services.postmortems import writing
 from breakglass.states import DeployState
 
@@ -74,8 +75,16 @@ def ship(world: World, bypass: BypassRequest, deploy_id: str, *, ends: bool) -> 
     )
     question = Question(scope=scope, deploy_id=deploy_id)
     decisions.decide(gate=gate, question=question, actor="ci@acme.example")
+    call(gate, outcome="grant_in_force")
     if ends:
         deploys.finish(gate=gate, deploy_id=deploy_id, state=DeployState.SUCCEEDED)
+
+
+def call(gate: Gate, *, name: str = "decision", outcome: str) -> None:
+    """Notes what the API's edge would have: that the gate called, and what it heard."""
+    contacts.forget()  # on the demo's clock the last call is not seconds ago
+    made = contacts.Call(name, outcome, is_accepted=True, token="", address="10.20.0.7")
+    contacts.note(gate_id=gate.pk, gate=gate.slug, call=made)
 
 
 def close(world: World, bypass: BypassRequest, *, who: str, reason: str) -> None:
@@ -102,7 +111,7 @@ def closed_bypasses(world: World) -> None:
     approve(world, first, "peer", comment="Reproduced it, the fix is one line.")
     ship(world, first, "gha-8101-1", ends=True)
     close(world, first, who="oncall", reason="Shipped and verified.")
-    _write_up(world, first)
+    write_up(world, first, _ROUNDING)
     second = ask(
         world,
         "db-migrate",
@@ -131,22 +140,30 @@ def closed_bypasses(world: World) -> None:
     )
 
 
-def _write_up(world: World, bypass: BypassRequest) -> None:
+@dataclass(frozen=True, slots=True)
+class WriteUp:
+    """What a finished post-mortem says, and what it leads to."""
+
+    happened: str
+    why: str
+    changes: str
+    items: tuple[writing.ActionItemInput, ...]
+    blamed: str = "partly"
+
+
+def write_up(world: World, bypass: BypassRequest, said: WriteUp) -> None:
     """Publishes one post-mortem, so that the list shows a finished one."""
-    body = postmortem_queries.for_bypass(
+    found = postmortem_queries.for_bypass(
         tenant=world.tenant, bypass_id=bypass.bypass_id
-    ).body
+    )
+    body = found.body
     texts = {
         "_What happened, in three sentences, for somebody who was asleep._": (
-            "A release rounded prices down. Orders lost 0.4 % of their value for 25 "
-            "minutes. A one-line fix went out under this bypass."
+            said.happened
         ),
-        "_Why the gate stood in the way, and whether it was right to._": (
-            "The freeze blocks every deploy of the quarter's last week. It was right "
-            "to ask first."
-        ),
+        "_Why the gate stood in the way, and whether it was right to._": said.why,
         "_What makes the next incident need no bypass. "
-        "The action items stand below._": ("Rounding moves into one tested function."),
+        "The action items stand below._": said.changes,
     }
     for placeholder, text in texts.items():
         body = body.replace(placeholder, text)
@@ -156,19 +173,29 @@ def _write_up(world: World, bypass: BypassRequest) -> None:
         bypass_id=bypass.bypass_id,
         person=writer,
         body=body,
-        action_items=[
-            writing.ActionItemInput(
-                text="Test rounding at the edges", owner="Ona", is_done=True
-            ),
-            writing.ActionItemInput(
-                text="Alarm on the order margin", owner="Pietro", is_done=False
-            ),
-        ],
+        action_items=list(said.items),
         no_action_reason="",
-        gate_blamed="partly",
-        revision=0,
+        gate_blamed=said.blamed,
+        revision=found.revision,
     )
     writing.publish(tenant=world.tenant, bypass_id=bypass.bypass_id, person=writer)
+
+
+_ROUNDING = WriteUp(
+    happened="A release rounded prices down. Orders lost 0.4 % of their value for 25 "
+    "minutes. A one-line fix went out under this bypass.",
+    why="The freeze blocks every deploy of the quarter's last week. It was right to "
+    "ask first.",
+    changes="Rounding moves into one tested function.",
+    items=(
+        writing.ActionItemInput(
+            text="Test rounding at the edges", owner="Ona", is_done=True
+        ),
+        writing.ActionItemInput(
+            text="Alarm on the order margin", owner="Pietro", is_done=False
+        ),
+    ),
+)
 
 
 def open_bypasses(world: World) -> None:
