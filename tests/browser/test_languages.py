@@ -34,6 +34,7 @@ DATA = (
     r"request\.approved",
     r"asked for the bypass|approved$|the bypass opened|closed the bypass early",
     # What the tenant's template says, and the log's own words in a write-up.
+    r"What happened, in three sentences, for somebody who was asleep\.",
     r"Summary|Impact|The bypass|Timeline|What happened|What went (well|wrong)",
     r"Why a bypass was needed|What changes",
     r"[\w.+-]+@[\w.-]+",
