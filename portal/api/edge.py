@@ -49,7 +49,7 @@ class Endpoint:
         """The answer is made: what fails now is logged, and harms it no more."""
         try:
             contacts.note(request, response, endpoint=self.name)
-        except Exception:
+        except Exception:  # an edge: the answer is made, whatever fails here is logged
             logger.exception("gate.contact_not_noted")
 
     def _answer(self, request: HttpRequest, place: Mapping[str, str]) -> HttpResponse:

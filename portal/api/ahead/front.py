@@ -86,7 +86,7 @@ class DecisionFront:
             began = time.perf_counter()
             try:
                 answer = self._answer(environ)
-            except Exception:
+            except Exception:  # an edge: the endpoint decides what the front cannot
                 # Nothing was answered and nothing written: the endpoint decides.
                 logger.exception("decisions.front_failed")
                 answer = None
@@ -138,7 +138,7 @@ class DecisionFront:
             try:
                 close_old_connections()  # no request of Django's does it here
                 contacts.note(gate_id=asker.gate_id, gate=asker.gate, call=call)
-            except Exception:
+            except Exception:  # an edge: the answer is made, this is logged
                 logger.exception("gate.contact_not_noted")
 
     def _reading(self, token_hash: bytes, asked: Plain) -> Reading | None:
