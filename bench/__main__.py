@@ -4,6 +4,8 @@
 `python -m bench decisions` and `python -m bench logs` measure one of the two.
 
 `python -m bench audit [ENTRIES]`: the audit browser at 1,000 entries and at many.
+
+`python -m bench journeys [ENTRIES]`: three walks in Chromium, on a demo of its own.
 """
 
 import json
@@ -15,6 +17,13 @@ from tests import servers
 
 def main() -> None:
     """Starts real servers, measures, prints ratios and rates, and stops them."""
+    counts = [int(word) for word in sys.argv[1:] if word.isdecimal()]
+    if "journeys" in sys.argv[1:]:
+        from bench import journeys
+
+        found = journeys.measure(entries=counts[0] if counts else journeys.ENTRIES)
+        print(json.dumps(found))
+        return
     os.environ.update(servers.start_servers(durable=True))
     app, owner = servers.worker_database("bench")
     os.environ.update(
@@ -29,7 +38,6 @@ def main() -> None:
     from bench import audit, decisions, logs
 
     if "audit" in sys.argv[1:]:
-        counts = [int(word) for word in sys.argv[1:] if word.isdecimal()]
         audit.measure(entries=counts[0] if counts else audit.LONG)
         servers.stop_servers()
         return
