@@ -98,6 +98,12 @@ class Unavailable(BreakglassError):
     code = "unavailable"
 
 
+class ReceiptsOff(Unavailable):
+    """No key is set up that could sign a receipt. Nothing was decided."""
+
+    code = "receipts_off"
+
+
 class LogReadOnly(Unavailable):
     """The tenant's log takes no entries until two admins re-anchor it."""
 

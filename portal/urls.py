@@ -4,6 +4,7 @@ from allauth.account import views as account
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
+from portal.api import receipts
 from portal.web import dashboard, errors, health, inbox, messages
 from portal.web.account import (
     identities,
@@ -194,6 +195,7 @@ machine_pages: list[URLPattern] = [
     path("healthz", health.alive, name="health-alive"),
     path("readyz", health.ready, name="health-ready"),
     path("metrics", health.metrics, name="health-metrics"),
+    path(".well-known/jwks.json", receipts.keys, name="receipt-keys"),
 ]
 
 # Of allauth only what is meant: a person's e-mail is what certificates name them by,

@@ -17,6 +17,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from breakglass.signing import receipts
 from portal.runtime import parts, placement, ports, roles, sockets
 from portal.runtime.postgres import Postgres, socket_url
 from portal.runtime.supervisor import Supervisor
@@ -118,6 +119,7 @@ def _start(
     schema = supervisor.launch(parts.migrate(env=env))
     if authority:
         supervisor.run(parts.manage("authority", "init", env=env))
+        receipts.make(path=base / "authority" / "receipt_key.pem")
         supervisor.start(parts.authority(port=port, env=env))
     supervisor.finish(schema)
     return variables

@@ -4,6 +4,7 @@ from typing import Final
 
 from django.http import HttpRequest
 
+from breakglass.models import Gate
 from breakglass.rules.decision import Question, Verdict
 from breakglass.rules.scopes import Scope
 from breakglass.services import decisions
@@ -16,6 +17,13 @@ from portal.api.schemas import DecisionAnswer, DecisionQuestion, DeployPart
 
 def _decide(request: HttpRequest) -> DecisionAnswer:
     gate, asked = asking.gate_and_body(request, DecisionQuestion)
+    return answered(request, gate=gate, asked=asked)
+
+
+def answered(
+    request: HttpRequest, *, gate: Gate, asked: DecisionQuestion
+) -> DecisionAnswer:
+    """Decides, counts, and tells the gate's page; returns what the gate hears."""
     scope = Scope(
         gate=gate.slug,
         service=asked.service,

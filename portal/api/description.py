@@ -40,7 +40,9 @@ _MEANS: Final[Mapping[HTTPStatus, str]] = {
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not application/json.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "The body is malformed; the field is named.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "The portal failed.",
-    HTTPStatus.SERVICE_UNAVAILABLE: "The database does not answer. Ask again.",
+    HTTPStatus.SERVICE_UNAVAILABLE: (
+        "The database does not answer: ask again. Or no receipt can be signed here."
+    ),
 }
 
 
@@ -83,6 +85,25 @@ OPERATIONS: Final = (
             "bypass": examples.DECISION_BYPASS,
             "enforce": examples.DECISION_ENFORCE,
             "reverted": examples.DECISION_REVERTED,
+        },
+    ),
+    Operation(
+        method="post",
+        path="/api/v1/decisions/receipt",
+        name="decideWithReceipt",
+        summary="May this deploy pass, in a form that another can check?",
+        told=(
+            "The same decision, recorded in the same way. A bypass carries a receipt: "
+            "a JWS under ES256 with the nonce of the question, for 60 seconds at most, "
+            "checked with the keys at /.well-known/jwks.json. Nothing else has one, "
+            "so a missing receipt means enforce."
+        ),
+        asked=schemas.ReceiptQuestion,
+        answered=schemas.ReceiptAnswer,
+        asks=examples.RECEIPT_ASKED,
+        answers={
+            "bypass": examples.RECEIPT_BYPASS,
+            "enforce": examples.RECEIPT_ENFORCE,
         },
     ),
     Operation(

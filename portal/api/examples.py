@@ -5,7 +5,7 @@ from typing import Final
 
 from portal.api.strict_json import Json
 
-DECISION_ASKED: Final[Json] = {
+DECISION_ASKED: Final[dict[str, Json]] = {
     "gate": "prod-deploy",
     "service": "checkout",
     "branch": "hotfix/oom",
@@ -15,7 +15,7 @@ DECISION_ASKED: Final[Json] = {
     "require_assurance": "offline_quorum",
     "dry_run": False,
 }
-DECISION_BYPASS: Final[Json] = {
+DECISION_BYPASS: Final[dict[str, Json]] = {
     "decision": "bypass",
     "reason": "grant_in_force",
     "bypass_id": "BG-7Q4MZK",
@@ -28,7 +28,7 @@ DECISION_BYPASS: Final[Json] = {
     "evaluated_at": "2026-11-22T02:27:34Z",
     "dry_run": False,
 }
-DECISION_ENFORCE: Final[Json] = {
+DECISION_ENFORCE: Final[dict[str, Json]] = {
     "decision": "enforce",
     "reason": "no_grant",
     "bypass_id": None,
@@ -54,6 +54,12 @@ DECISION_REVERTED: Final[Json] = {
     "evaluated_at": "2026-11-22T02:33:10Z",
     "dry_run": False,
 }
+RECEIPT_ASKED: Final[Json] = {**DECISION_ASKED, "nonce": "bm9ib2R5LWtub3dzLXRoaXM"}
+RECEIPT_BYPASS: Final[Json] = {
+    **DECISION_BYPASS,
+    "receipt": "eyJhbGciOiJFUzI1NiIsInR5cCI6ImJyZWFrZ2xhc3MtcmVjZWlwdCtqd3QiLCJr…",
+}
+RECEIPT_ENFORCE: Final[Json] = {**DECISION_ENFORCE, "receipt": None}
 DEPLOY_REPORTED: Final[Json] = {"gate": "prod-deploy", "state": "succeeded"}
 DEPLOY_ENDED: Final[Json] = {
     "deploy": {"id": "gha-8123-1", "state": "succeeded"},

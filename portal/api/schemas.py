@@ -30,6 +30,7 @@ from breakglass.states import Assurance, DeployState
 
 _REST: Final = f"{{0,{IDENTIFIER_MAX - 1}}}$"
 WITH_SLASH: Final = f"^[A-Za-z0-9][A-Za-z0-9._/:@+-]{_REST}"
+NONCE: Final = "^[A-Za-z0-9_-]{16,128}$"
 WITHOUT_SLASH: Final = f"^[A-Za-z0-9][A-Za-z0-9._:@+-]{_REST}"
 
 
@@ -135,6 +136,22 @@ class DecisionQuestion(Asked):
     dry_run: bool = Field(default=False, description="Answer, but write nothing.")
 
 
+class ReceiptQuestion(DecisionQuestion):
+    """May this deploy pass, and may somebody else check it?"""
+
+    nonce: Annotated[str, Field(pattern=NONCE)] = Field(
+        description="Made anew for each question; it stands in the receipt."
+    )
+
+    @model_validator(mode="after")
+    def _is_real(self) -> Self:
+        """A rehearsal must leave nothing behind that looks like a permission."""
+        if self.dry_run:
+            msg = "a dry run decides nothing, so it gets no receipt"
+            raise InvalidInput(msg, field="dry_run")
+        return self
+
+
 class DeployPart(Wire):
     """A deploy, as the portal knows it."""
 
@@ -176,6 +193,20 @@ class DecisionAnswer(Wire):
         return self
 
 
+class ReceiptAnswer(DecisionAnswer):
+    """The decision, and with a bypass its receipt."""
+
+    receipt: str | None
+
+    @model_validator(mode="after")
+    def _only_a_bypass_has_one(self) -> Self:
+        """A receipt means that something may pass: nothing else may ever have one."""
+        if (self.receipt is not None) != (self.decision == "bypass"):
+            msg = "a receipt without its bypass, or a bypass without its receipt"
+            raise ValueError(msg)
+        return self
+
+
 class DeployReport(Asked):
     """How a deploy ended."""
 
@@ -201,7 +232,7 @@ class Heartbeat(Asked):
 
 
 FIELDS: Final = frozenset().union(
-    *(body.model_fields for body in (DecisionQuestion, DeployReport, Heartbeat))
+    *(body.model_fields for body in (ReceiptQuestion, DeployReport, Heartbeat))
 )
 """Every name that the bodies of gates know."""
 

@@ -2,13 +2,14 @@
 
 from django.urls import path, re_path
 
-from portal.api import decisions, deploys, documentation, gates
+from portal.api import decisions, deploys, documentation, gates, receipts
 from portal.api.edge import Endpoint, nothing_here
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 urlpatterns = [
     path("v1/decisions", decisions.decide, name="api-decisions"),
+    path("v1/decisions/receipt", receipts.receipt, name="api-receipt"),
     path("v1/deploys/<str:deploy_id>", deploys.finish, name="api-deploy"),
     path("v1/gates/heartbeat", gates.heartbeat, name="api-heartbeat"),
     path("v1/openapi.json", documentation.openapi, name="api-openapi"),

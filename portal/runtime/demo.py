@@ -133,6 +133,7 @@ class Demo:
         with self._step("schema and signing authority"):
             schema = supervisor.launch(parts.migrate(env=whole))
             supervisor.run(parts.manage("authority", "init", env=whole))
+            supervisor.run(parts.manage("receipt_key", "init", env=whole))
             supervisor.start(parts.authority(port=port, env=whole))
             supervisor.finish(schema)
         return extra

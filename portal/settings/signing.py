@@ -76,6 +76,10 @@ SEALED_KEY: str = env.str(
     "BREAKGLASS_SEALED_KEY", str(Path(AUTHORITY_DIR) / "sealed_key.pem")
 )
 SEALED_KEY_PASSPHRASE: str = env.str("BREAKGLASS_SEALED_KEY_PASSPHRASE", "")
+# The first signs receipts; all of them are published.
+RECEIPT_KEYS: list[str] = env.list(
+    "BREAKGLASS_RECEIPT_KEYS", [str(Path(AUTHORITY_DIR) / "receipt_key.pem")]
+)
 CHECKPOINT_DIR: str = env.str("BREAKGLASS_CHECKPOINT_DIR", str(VAR_DIR / "checkpoints"))
 EXPORT_DIR: str = env.str("BREAKGLASS_EXPORT_DIR", str(VAR_DIR / "exports"))
 CHECKPOINT_WEBHOOK_URL: str = env.str("BREAKGLASS_CHECKPOINT_WEBHOOK_URL", "")

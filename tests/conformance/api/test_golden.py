@@ -2,8 +2,8 @@
 The contract with every gate: what it sends, and what it gets, byte for byte.
 
 A golden file says what is given, which calls came before, the call, and its reply. In a
-reply `<time>`, `<uuid>`, `<bypass_id>` and `<seconds>` stand for values of that form. A
-change to one of these files is a change for every gate there is.
+reply `<time>`, `<uuid>`, `<bypass_id>`, `<jws>` and `<seconds>` stand for values of
+that form. A change to one of these files is a change for every gate there is.
 """
 
 import json
@@ -24,6 +24,7 @@ FORMS = {
     "<time>": r"20\d\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\dZ",
     "<uuid>": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
     "<bypass_id>": r"BG-[0-9A-HJKMNP-TV-Z]{6}",
+    "<jws>": r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}",
 }
 TOKENS = {"none": "", "unknown": "bg_live_" + "x" * 43}
 
