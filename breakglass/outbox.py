@@ -27,10 +27,18 @@ POSTMORTEM_REVIEW_ASKED = "postmortem.review_asked"
 POSTMORTEM_REVIEW_ENDED = "postmortem.review_ended"
 LOG_FINDING = "log.finding"
 LOG_READ_ONLY = "log.read_only"
-ABOUT_THE_LOG = (LOG_FINDING, LOG_READ_ONLY)
 CREDENTIAL_ENROLLED = "credential.enrolled"
 CREDENTIAL_REVOKED = "credential.revoked"
 PROFILE_TEST = "profile.test"
+LOGIN_PASSWORD_USED = "login.password_used"  # noqa: S105 - a topic, no secret
+LOGIN_OWN_PASSWORD_USED = "login.own_password_used"  # noqa: S105 - a topic, no secret
+# Told whatever the state of the log: telling them writes no entry.
+NEEDS_NO_LOG = (
+    LOG_FINDING,
+    LOG_READ_ONLY,
+    LOGIN_PASSWORD_USED,
+    LOGIN_OWN_PASSWORD_USED,
+)
 
 
 def key(*, topic: str, subject_id: int, person: User | None = None) -> str:

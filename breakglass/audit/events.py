@@ -60,6 +60,7 @@ IDENTITY_LINKED: Final = "identity.linked"
 IDENTITY_UNLINKED: Final = "identity.unlinked"
 CREDENTIAL_ENROLLED: Final = "credential.enrolled"
 CREDENTIAL_REVOKED: Final = "credential.revoked"
+LOGIN_PASSWORD_USED: Final = "login.password_used"  # noqa: S105 - an event's name
 CHANNEL_CHANGED: Final = "channel.changed"
 EVIDENCE_EXPORTED: Final = "evidence.exported"
 LOG_SEALED: Final = "log.sealed"

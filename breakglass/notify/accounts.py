@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from breakglass.notify.facts import CredentialFacts
+from breakglass.notify.facts import CredentialFacts, PasswordUsedFacts
 from breakglass.notify.lines import line, minute
 from breakglass.notify.writing import NAME_MAX, Text, letter
 from breakglass.texts import text
@@ -69,6 +69,62 @@ def credential_revoked(facts: CredentialFacts) -> Text:
     ]
     what = text("A passkey was removed from your account: %(name)s", name=name)
     return _letter(facts, what=what, body=body)
+
+
+def password_used(facts: PasswordUsedFacts) -> Text:
+    """Tells a tenant's managers who came in beside single sign-on."""
+    who = line(f"{facts.name} ({facts.email})", most=2 * NAME_MAX)
+    body = [
+        text(
+            "%(who)s signed in with the password at %(at)s.",
+            who=who,
+            at=minute(facts.at),
+        ),
+        text(
+            "Single sign-on is set up here: the password is for when it does not\n"
+            "work. The sign-in is in the log of each tenant of that person."
+        ),
+        "",
+        text(
+            "If single sign-on works, ask them. If it was not them, switch the\n"
+            "account off: that ends its sessions."
+        ),
+    ]
+    what = text(
+        "%(who)s signed in with the password", who=line(facts.name, most=NAME_MAX)
+    )
+    return letter(
+        about=facts.tenant,
+        what=what,
+        body=body,
+        verb=text("Details"),
+        site=facts.site,
+        path=f"/t/{facts.tenant}/audit",
+    )
+
+
+def own_password_used(facts: PasswordUsedFacts) -> Text:
+    """Tells the person, whoever it was that knew the password."""
+    body = [
+        text(
+            "Somebody signed in to your account with your password at %(at)s.",
+            at=minute(facts.at),
+        ),
+        text(
+            "Single sign-on is set up here: the password is for when it does not\n"
+            "work. Your administrators are told, and it is in the log."
+        ),
+        "",
+        text("If this was not you, change your password and tell your administrators."),
+    ]
+    return letter(
+        about="breakglass",
+        what=text("Your password was used to sign in"),
+        body=body,
+        verb=text("Your profile"),
+        site=facts.site,
+        path=PROFILE,
+    )
 
 
 def test(*, site: str) -> Text:

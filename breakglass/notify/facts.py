@@ -76,3 +76,14 @@ class CredentialFacts:
     usable_from: datetime | None
     revoked_at: datetime | None
     revoked_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordUsedFacts:
+    """A sign-in with the password, where single sign-on is set up."""
+
+    site: str
+    tenant: str
+    name: str
+    email: str
+    at: datetime

@@ -8,6 +8,8 @@ from django.urls import Resolver404, resolve
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
+from portal.http.accounts import sso
+
 register = template.Library()
 
 # Shown as it stands in the address: whether there is such a request is not looked up.
@@ -21,6 +23,13 @@ _PAGES: Final = {
     "postmortems": _lazy("Sign in to see the post-mortems."),
     "gates": _lazy("Sign in to see the gates."),
 }
+
+
+@register.simple_tag(takes_context=True)
+def why_down(context: template.Context) -> str:
+    """Returns why single sign-on did not work just now; empty when nothing is known."""
+    request = context.get("request")
+    return sso.said_down(request) if request else ""
 
 
 @register.simple_tag

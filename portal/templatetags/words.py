@@ -168,6 +168,7 @@ EVENTS: Final = {
     "person.merged": Look(_("merged two accounts"), "merge", "wait"),
     "credential.enrolled": Look(_("added a passkey"), "key-round", "calm"),
     "credential.revoked": Look(_("removed a passkey"), "key-round", "calm"),
+    "login.password_used": Look(_("signed in with the password"), "log-in", "wait"),
     "channel.changed": Look(_("changed a channel"), "bell", "calm"),
     "evidence.exported": Look(_("exported evidence"), "package", "calm"),
     "log.reanchored": Look(_("re-anchored the log"), "anchor", "wait"),

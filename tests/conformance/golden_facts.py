@@ -393,4 +393,5 @@ ENTRIES = {
         PEER,
         {"version": 7, "digest": POLICY_DIGEST, "note": "One peer is enough"},
     ),
+    events.LOGIN_PASSWORD_USED: (PEER, {"person": PEER["name"], "id": PEER["id"]}),
 }

@@ -23,7 +23,7 @@ from breakglass.services.gates import findings, health, registry, tokens
 from breakglass.services.logs import reanchoring, sealing, standings
 from breakglass.services.logs.outside import Published, Tail
 from breakglass.services.people import accounts as people
-from breakglass.services.people import identities, roles
+from breakglass.services.people import identities, roles, sign_ins
 from breakglass.services.postmortems import handing as postmortem_handing
 from breakglass.services.postmortems import reviews as postmortem_reviews
 from breakglass.services.postmortems import writing
@@ -215,6 +215,7 @@ def administer(acme, who, gate):
     roles.add_member(role=role, user=who.auditor, actor=admin)
     roles.remove_member(role=role, user=who.auditor, actor=admin)
     people.deactivate(user=who.auditor, actor=OPERATOR)
+    sign_ins.record_password(user=who.senior)
     authenticator.remove(who.senior, authenticator.enrol(who.senior))
     link = {"issuer": "https://idp.example", "actor": OPERATOR}
     identities.link(user=who.senior, subject="s-1", **link)

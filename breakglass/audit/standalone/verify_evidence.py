@@ -1473,6 +1473,7 @@ QUIET = {
     "role.changed",
     "identity.linked",
     "identity.unlinked",
+    "login.password_used",
     "channel.changed",
     "request.notified",
     "request.escalated",

@@ -53,6 +53,8 @@ _SEVERITIES: Final[Mapping[str, Severity]] = {
     outbox.LOG_FINDING: Severity.CRITICAL,
     outbox.LOG_READ_ONLY: Severity.CRITICAL,
     outbox.CREDENTIAL_ENROLLED: Severity.WARNING,
+    outbox.LOGIN_PASSWORD_USED: Severity.WARNING,
+    outbox.LOGIN_OWN_PASSWORD_USED: Severity.WARNING,
 }
 
 

@@ -52,8 +52,8 @@ def expand_due(*, limit: int = 100) -> int:
 @transaction.atomic
 def _expand_next() -> bool | None:
     """Returns whether the next message was settled; None when there is none."""
-    # Telling people writes entries, but for what is about the log itself.
-    tellable = standing.WRITABLE | Q(topic__in=outbox.ABOUT_THE_LOG)
+    # Telling people writes entries, but for a few topics.
+    tellable = standing.WRITABLE | Q(topic__in=outbox.NEEDS_NO_LOG)
     message = (
         OutboxMessage.objects.select_for_update(
             of=("self",), no_key=True, skip_locked=True

@@ -4,19 +4,21 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
-from django.conf import settings
-
 from breakglass import outbox
 from breakglass.audit import events
 from breakglass.errors import BreakglassError
 from breakglass.models import BypassRequest, User
-from breakglass.notify import accounts, log_messages, messages, postmortem_messages
+from breakglass.notify import messages, postmortem_messages
 from breakglass.notify.writing import Text
 from breakglass.queries import approvers
 from breakglass.queries import messages as rows
-from breakglass.queries.logs import standing as log_standings
 from breakglass.services.gates import enforcement
-from breakglass.services.telling import gate_plans, postmortem_plans
+from breakglass.services.telling import (
+    account_plans,
+    gate_plans,
+    log_plans,
+    postmortem_plans,
+)
 from breakglass.services.telling.planned import Due, Plan
 from breakglass.states import (
     DeployState,
@@ -187,56 +189,6 @@ def _postmortem_overdue(due: Due) -> Plan | None:
     )
 
 
-def _log_finding(due: Due) -> Plan | None:
-    standing = log_standings.of(tenant=due.tenant)
-    if standing is None or standing.finding_at is None:
-        return None
-    what, since = standing.finding, standing.finding_at
-    facts = rows.log_facts(tenant=due.tenant, what=what, since=since)
-    return Plan(
-        text=log_messages.finding(facts),
-        people=rows.holders_of(tenant=due.tenant, permission="export_evidence"),
-        bypass=None,
-        to_channels=True,
-    )
-
-
-def _log_read_only(due: Due) -> Plan | None:
-    standing = log_standings.of(tenant=due.tenant)
-    if standing is None or standing.read_only_at is None:
-        return None
-    what, since = standing.read_only_reason, standing.read_only_at
-    facts = rows.log_facts(tenant=due.tenant, what=what, since=since)
-    auditors = rows.holders_of(tenant=due.tenant, permission="export_evidence")
-    return Plan(
-        text=log_messages.read_only(facts),
-        people=list(dict.fromkeys([*auditors, *rows.managers_of(tenant=due.tenant)])),
-        bypass=None,
-        to_channels=True,
-    )
-
-
-def _credential_enrolled(due: Due) -> Plan | None:
-    """Tells its owner, who may not be who added it; not once it is removed again."""
-    facts = rows.credential_facts(pk=due.subject_id)
-    if facts.revoked_at is not None:
-        return None
-    owner = User.objects.get(pk=due.person_id)
-    return Plan(text=accounts.credential_enrolled(facts), people=[owner])
-
-
-def _credential_revoked(due: Due) -> Plan | None:
-    facts = rows.credential_facts(pk=due.subject_id)
-    owner = User.objects.get(pk=due.person_id)
-    return Plan(text=accounts.credential_revoked(facts), people=[owner])
-
-
-def _profile_test(due: Due) -> Plan | None:
-    """Whoever asked for a message to themselves; nobody else."""
-    owner = User.objects.get(pk=due.person_id)
-    return Plan(text=accounts.test(site=settings.BASE_URL), people=[owner])
-
-
 def _to_requester(
     bypass: BypassRequest, *, text: Text, to_channels: bool = False
 ) -> Plan:
@@ -271,9 +223,11 @@ _PLANNERS: Final[Mapping[str, Callable[[Due], Plan | None]]] = {
     outbox.POSTMORTEM_HANDED_OVER: postmortem_plans.handed_over,
     outbox.POSTMORTEM_REVIEW_ASKED: postmortem_plans.review_asked,
     outbox.POSTMORTEM_REVIEW_ENDED: postmortem_plans.review_ended,
-    outbox.LOG_FINDING: _log_finding,
-    outbox.LOG_READ_ONLY: _log_read_only,
-    outbox.CREDENTIAL_ENROLLED: _credential_enrolled,
-    outbox.CREDENTIAL_REVOKED: _credential_revoked,
-    outbox.PROFILE_TEST: _profile_test,
+    outbox.LOG_FINDING: log_plans.finding,
+    outbox.LOG_READ_ONLY: log_plans.read_only,
+    outbox.CREDENTIAL_ENROLLED: account_plans.credential_enrolled,
+    outbox.CREDENTIAL_REVOKED: account_plans.credential_revoked,
+    outbox.PROFILE_TEST: account_plans.test,
+    outbox.LOGIN_PASSWORD_USED: account_plans.password_used,
+    outbox.LOGIN_OWN_PASSWORD_USED: account_plans.own_password_used,
 }

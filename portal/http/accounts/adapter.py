@@ -12,6 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from breakglass import clock
 from breakglass.models import User
+from breakglass.services.people import sign_ins
 from portal.http.accounts import session_end, session_rows
 
 # When the person of this session last proved who they are, by the database's clock.
@@ -20,6 +21,7 @@ AUTHENTICATED_AT: Final = "breakglass_authenticated_at"
 # a passkey that may still cool down. Good for one's own account, never for a decision.
 CONFIRMED_AT: Final = "breakglass_confirmed_at"
 SINGLE_SIGN_ON: Final = "socialaccount"  # as allauth records it
+PASSWORD: Final = "password"  # noqa: S105 - as allauth records it
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # untyped package
@@ -34,13 +36,17 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # untyped pac
         Logs in, lists the session, and records when.
 
         Not after single sign-on: the provider may have let an old session of its own
-        through, so it says nothing about who sits there now.
+        through, so it says nothing about who sits there now. The password is on record
+        and announced where single sign-on is set up, before it lets anybody in.
         """
+        methods = [row["method"] for row in get_authentication_records(request, user)]
+        ways = [method for method in methods if method in {PASSWORD, SINGLE_SIGN_ON}]
+        if settings.OIDC_PROVIDERS and ways[-1:] == [PASSWORD]:
+            sign_ins.record_password(user=user)
         before = request.session.session_key
         super().login(request, user)
         session_rows.add(request, instead_of=before)
         session_end.begin(request)
-        methods = [row["method"] for row in get_authentication_records(request, user)]
         if SINGLE_SIGN_ON not in methods:
             record_authentication(request)
 
@@ -68,6 +74,7 @@ def recently_confirmed(request: HttpRequest) -> bool:
 
 def sign_in_by_passkey(request: HttpRequest, user: User) -> None:
     """Logs in whose passkey has just answered; approving still asks for a proof."""
+    flow.clear_authentication_records(request)  # of a way that was begun and left
     get_adapter(request).login(request, user)
     request.session.pop(AUTHENTICATED_AT, None)
     record_passkey(request, user)

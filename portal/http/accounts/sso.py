@@ -6,11 +6,15 @@ and applications are neither written nor believed, so there is one truth. Its ID
 is verified by `portal.http.accounts.oidc.tokens`, signature and all.
 """
 
+from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import requests
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.internal import statekit
 from allauth.socialaccount.models import SocialApp
 from allauth.socialaccount.providers.base import AuthError
 from allauth.socialaccount.providers.openid_connect.views import (
@@ -20,10 +24,16 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from breakglass import clock
-from breakglass.errors import BreakglassError, SignInRefused
+from breakglass.errors import (
+    BreakglassError,
+    LogReadOnly,
+    SignInRefused,
+    Unavailable,
+)
 from breakglass.models import User
 from breakglass.queries.people import accounts
 from breakglass.services.people import identities
@@ -35,6 +45,10 @@ from portal.http.errors import sentence
 from portal.settings.providers import Provider
 
 REFUSED: Final = "breakglass_sso_refused"
+DOWN: Final = "breakglass_sso_down"
+_SAID_FOR: Final = timedelta(minutes=5)
+# OAuth 2.0, section 4.1.2.1: the provider says so itself.
+_DOWN_ERRORS: Final = frozenset({"server_error", "temporarily_unavailable"})
 
 
 class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc] # untyped package
@@ -59,6 +73,7 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc] # untype
         session = requests.Session()
         session.max_redirects = 0
         mount(session, DeadlineAdapter(deadline=settings.OIDC_DEADLINE))
+        session.hooks["response"].append(_require_working)
         return session
 
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
@@ -75,9 +90,14 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc] # untype
         provider: Any,
         error: Any = None,
         exception: Exception | None = None,
-        extra_context: dict[str, Any] | None = None,  # noqa: ARG002 - allauth's
+        extra_context: dict[str, Any] | None = None,
     ) -> None:
         """Goes back to the login page and says why, for every failure in between."""
+        state = (extra_context or {}).get("state") or {}
+        wanted = _own_address(request, state.get("next"))
+        says_so = bool(state) and request.GET.get("error") in _DOWN_ERRORS
+        if says_so or isinstance(exception, requests.RequestException):
+            raise ImmediateHttpResponse(down(request, no_answer(provider), wanted))
         if error == AuthError.CANCELLED:
             why = _("sign-in was cancelled.")
         elif exception is None:
@@ -86,7 +106,7 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc] # untype
             why = _("%(provider)s did not confirm the sign-in. Try again.") % {
                 "provider": provider.name
             }
-        raise ImmediateHttpResponse(back_to_login(request, why))
+        raise ImmediateHttpResponse(back_to_login(request, why, wanted))
 
 
 class VerifyingAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc] # untyped package
@@ -138,15 +158,71 @@ class VerifyingAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc] # unty
         return provider_or_404(self.provider_id)
 
 
-def back_to_login(request: HttpRequest, why: str) -> HttpResponse:
-    """Returns to the login page with what went wrong."""
+def destination(request: HttpRequest) -> str:
+    """Returns where a sign-in leads on to, going there or coming back."""
+    states = statekit.get_states(request)
+    stashed = states.get(request.GET.get("state", ""))
+    wanted = stashed[0].get("next") if stashed else request.GET.get("next")
+    return _own_address(request, wanted)
+
+
+def back_to_login(request: HttpRequest, why: str, wanted: str = "") -> HttpResponse:
+    """Returns to the login page with what went wrong; it leads on as before."""
     messages.error(request, why)
-    return HttpResponseRedirect(reverse("account_login"))
+    return _to_login(wanted)
 
 
-def refused(request: HttpRequest, error: BreakglassError) -> HttpResponse:
-    """Returns to the login page with the sentence of a refusal."""
-    return back_to_login(request, sentence(error))
+def down(request: HttpRequest, why: str, wanted: str) -> HttpResponse:
+    """Returns to the login page, which says that the password works instead."""
+    request.session[DOWN] = {"why": why, "at": clock.db_now().isoformat()}
+    return _to_login(wanted)
+
+
+def said_down(request: HttpRequest) -> str:
+    """Returns why single sign-on did not work for this browser, minutes ago."""
+    told = request.session.get(DOWN)
+    if not isinstance(told, dict):
+        return ""
+    age = clock.db_now() - datetime.fromisoformat(told["at"])
+    return str(told["why"]) if age < _SAID_FOR else ""
+
+
+def no_answer(provider: Any) -> str:
+    """Returns the sentence about a provider of which nothing usable came."""
+    words = {"provider": provider.name}
+    return _("%(provider)s did not answer as it should.") % words
+
+
+def refused(request: HttpRequest, error: BreakglassError, wanted: str) -> HttpResponse:
+    """Returns to the login page with a refusal's sentence, and whose fault it is."""
+    is_ours = isinstance(error, LogReadOnly)
+    if isinstance(error, Unavailable | SignInRefused) and not is_ours:
+        return down(request, sentence(error), wanted)
+    return back_to_login(request, sentence(error), wanted)
+
+
+def _to_login(wanted: str) -> HttpResponse:
+    query = f"?{urlencode({'next': wanted})}" if wanted else ""
+    return HttpResponseRedirect(f"{reverse('account_login')}{query}")
+
+
+def _own_address(request: HttpRequest, wanted: object) -> str:
+    """Never another host's."""
+    hosts = {request.get_host()}
+    if not isinstance(wanted, str):
+        return ""
+    return (
+        wanted if url_has_allowed_host_and_scheme(wanted, allowed_hosts=hosts) else ""
+    )
+
+
+def _require_working(answer: requests.Response, **_: object) -> None:
+    """Raises for what no working provider answers; a refusal is none of that."""
+    if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        answer.raise_for_status()
+    if answer.ok and not isinstance(answer.json(), dict):
+        msg = "the answer is no JSON object"
+        raise requests.exceptions.InvalidJSONError(msg)
 
 
 def _app(provider: Provider) -> SocialApp:

@@ -102,6 +102,9 @@ _SENTENCES: Final[Mapping[str, StrPromise]] = {
         "{person} has the passkey {name}, from {usable} on"
     ),
     events.CREDENTIAL_REVOKED: _lazy("{actor} removed a passkey of {person}: {reason}"),
+    events.LOGIN_PASSWORD_USED: _lazy(
+        "{actor} signed in with the password, beside single sign-on"
+    ),
     events.CHANNEL_CHANGED: _lazy("{actor} changed the channel {name}"),
     events.EVIDENCE_EXPORTED: _lazy("{actor} exported evidence"),
     events.LOG_SEALED: _lazy("The log was sealed at entry {size}"),

@@ -9,7 +9,6 @@ from allauth.socialaccount.providers.oauth2.views import (
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 from requests import RequestException
 
@@ -57,15 +56,13 @@ def _answer(
 ) -> HttpResponse:
     provider = provider_or_404(provider_id)
     adapter = sso.VerifyingAdapter(request, provider.id)
+    wanted = sso.destination(request)  # before allauth takes its state away
     try:
         answer: HttpResponse = view.adapter_view(adapter)(request)
     except BreakglassError as error:
-        return sso.refused(request, error)
+        return sso.refused(request, error, wanted)
     # Allauth takes the provider's answers apart as they come, whatever they are.
     except (RequestException, ValueError, KeyError, TypeError) as error:
         logger.warning("sso.failed", extra={"kind": type(error).__name__})
-        why = _("%(provider)s did not answer as it should. Try again.") % {
-            "provider": provider.name
-        }
-        return sso.back_to_login(request, why)
+        return sso.down(request, sso.no_answer(provider), wanted)
     return answer
