@@ -32,12 +32,14 @@ CREDENTIAL_REVOKED = "credential.revoked"
 PROFILE_TEST = "profile.test"
 LOGIN_PASSWORD_USED = "login.password_used"  # noqa: S105 - a topic, no secret
 LOGIN_OWN_PASSWORD_USED = "login.own_password_used"  # noqa: S105 - a topic, no secret
+EXPORT_FINISHED = "export.finished"
 # Told whatever the state of the log: telling them writes no entry.
 NEEDS_NO_LOG = (
     LOG_FINDING,
     LOG_READ_ONLY,
     LOGIN_PASSWORD_USED,
     LOGIN_OWN_PASSWORD_USED,
+    EXPORT_FINISHED,
 )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from breakglass.notify.lines import line, minute
+from breakglass.notify.lines import line, minute, quote
 from breakglass.notify.writing import Text, letter
 from breakglass.texts import text
 
@@ -16,6 +16,18 @@ class LogFacts:
     tenant: str
     what: str
     since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFacts:
+    """An export of evidence: of one bypass, of a filter's part, or of the whole log."""
+
+    site: str
+    tenant: str
+    bypass_id: str
+    is_part: bool
+    reason: str
+    asked_at: datetime
 
 
 def finding(facts: LogFacts) -> Text:
@@ -59,6 +71,52 @@ def read_only(facts: LogFacts) -> Text:
     ]
     what = text("the log is read-only, gates enforce")
     return _letter(facts, what=what, body=body)
+
+
+def export_ready(facts: ExportFacts, *, until: datetime) -> Text:
+    """Tells who asked for an export that it is there to take."""
+    body = [
+        *_asked(facts),
+        text("Ready until: %(at)s", at=minute(until)),
+        "",
+        text("It is on the page below. Whoever takes it has to sign in."),
+    ]
+    return _about_export(facts, what=text("your export is ready"), body=body)
+
+
+def export_failed(facts: ExportFacts, *, why: str) -> Text:
+    """Tells who asked for an export that there will be none."""
+    body = [
+        *_asked(facts),
+        text("It could not be made:"),
+        quote(why),
+        "",
+        text("Ask for it again on the page below."),
+    ]
+    return _about_export(facts, what=text("your export failed"), body=body)
+
+
+def _asked(facts: ExportFacts) -> list[str]:
+    of_what = text("Of: a part of the log") if facts.is_part else text("Of: the log")
+    if facts.bypass_id:
+        of_what = text("Of: %(bypass)s", bypass=facts.bypass_id)
+    return [
+        text("You asked for an export at %(at)s.", at=minute(facts.asked_at)),
+        of_what,
+        text("Your reason:"),
+        quote(facts.reason),
+    ]
+
+
+def _about_export(facts: ExportFacts, *, what: str, body: list[str]) -> Text:
+    return letter(
+        about=facts.tenant,
+        what=what,
+        body=body,
+        verb=text("Exports"),
+        site=facts.site,
+        path=f"/t/{facts.tenant}/audit/export",
+    )
 
 
 def _letter(facts: LogFacts, *, what: str, body: list[str]) -> Text:

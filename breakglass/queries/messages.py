@@ -14,6 +14,7 @@ from breakglass.models import (
     Channel,
     Credential,
     Deploy,
+    Export,
     Grant,
     LogStanding,
     Notification,
@@ -22,7 +23,7 @@ from breakglass.models import (
     User,
 )
 from breakglass.notify import facts
-from breakglass.notify.log_messages import LogFacts
+from breakglass.notify.log_messages import ExportFacts, LogFacts
 from breakglass.queries import approvers
 from breakglass.queries.people import passkeys
 from breakglass.states import Assurance, DeliveryState
@@ -181,6 +182,18 @@ def grant_facts(*, grant: Grant) -> facts.GrantFacts:
 def log_facts(*, tenant: Tenant, what: str, since: datetime) -> LogFacts:
     """Returns how a log stands as the texts take it."""
     return LogFacts(site=settings.BASE_URL, tenant=tenant.slug, what=what, since=since)
+
+
+def export_facts(*, made: Export) -> ExportFacts:
+    """Returns an export as the texts take it."""
+    return ExportFacts(
+        site=settings.BASE_URL,
+        tenant=made.tenant.slug,
+        bypass_id=made.scope["bypass_id"] if made.scope["kind"] == "bypass" else "",
+        is_part=made.scope["kind"] == "filter",
+        reason=made.reason,
+        asked_at=made.created_at,
+    )
 
 
 def deploy_facts(*, deploy: Deploy) -> facts.DeployFacts:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
-from breakglass import clock
+from breakglass import clock, outbox
 from breakglass.actors import Actor
 from breakglass.audit import events, export, export_plain, export_scope, ledger
 from breakglass.audit.chain import Fact
@@ -258,6 +258,7 @@ def _progress(made: Export, done: int, total: int) -> None:
     Export.objects.filter(pk=made.pk).update(done=done, total=total)
 
 
+@transaction.atomic
 def _finish(
     made: Export,
     *,
@@ -266,16 +267,19 @@ def _finish(
     digest: bytes | None = None,
     error: str = "",
 ) -> None:
-    """Only whoever still has it may say how it ended."""
-    Export.objects.filter(
+    """Only whoever still has it may say how it ended; who asked for it is told."""
+    now = clock.db_now()
+    ended = Export.objects.filter(
         pk=made.pk, state=ExportState.RUNNING, started_at=made.started_at
-    ).update(
-        state=state,
-        file=file,
-        sha256=digest,
-        error=error,
-        finished_at=clock.db_now(),
-    )
+    ).update(state=state, file=file, sha256=digest, error=error, finished_at=now)
+    if ended and made.requested_by is not None:
+        outbox.promise(
+            tenant=made.tenant,
+            topic=outbox.EXPORT_FINISHED,
+            subject_id=made.pk,
+            now=now,
+            person=made.requested_by,
+        )
 
 
 def _drop_old() -> None:

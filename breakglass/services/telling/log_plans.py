@@ -1,9 +1,12 @@
-"""Who is told of a log that is in question."""
+"""Who is told of a log that is in question, and of evidence taken from it."""
 
+from breakglass.models import Export
 from breakglass.notify import log_messages
 from breakglass.queries import messages as rows
 from breakglass.queries.logs import standing as log_standings
+from breakglass.services.logs import exports
 from breakglass.services.telling.planned import Due, Plan
+from breakglass.states import ExportState
 
 
 def finding(due: Due) -> Plan | None:
@@ -35,3 +38,22 @@ def read_only(due: Due) -> Plan | None:
         bypass=None,
         to_channels=True,
     )
+
+
+def export_finished(due: Due) -> Plan | None:
+    """Tells who asked, while they may still take it home and it is there to take."""
+    made = Export.objects.select_related("tenant", "requested_by").get(
+        tenant=due.tenant, pk=due.subject_id
+    )
+    holders = rows.holders_of(tenant=due.tenant, permission="export_evidence")
+    if made.requested_by not in holders:
+        return None
+    if made.state == ExportState.FAILED:
+        text = log_messages.export_failed(rows.export_facts(made=made), why=made.error)
+        return Plan(text=text, people=[made.requested_by])
+    if made.finished_at is None or exports.path_of(made) is None:
+        return None
+    text = log_messages.export_ready(
+        rows.export_facts(made=made), until=made.finished_at + exports.KEPT_FOR
+    )
+    return Plan(text=text, people=[made.requested_by])

@@ -230,4 +230,5 @@ _PLANNERS: Final[Mapping[str, Callable[[Due], Plan | None]]] = {
     outbox.PROFILE_TEST: account_plans.test,
     outbox.LOGIN_PASSWORD_USED: account_plans.password_used,
     outbox.LOGIN_OWN_PASSWORD_USED: account_plans.own_password_used,
+    outbox.EXPORT_FINISHED: log_plans.export_finished,
 }
