@@ -37,6 +37,32 @@ class DeployState(TextChoices):
     UNKNOWN = "unknown", text("No report")
 
 
+class AtClose(TextChoices):
+    """What becomes of a gate's deploys in flight when their bypass closes."""
+
+    HOLD_NEXT_STAGE = (
+        "hold_next_stage",
+        text(
+            "Hold the next stage: the deploy is reverted to enforcement, and its next "
+            "question is answered with enforce"
+        ),
+    )
+    FINISH = (
+        "finish",
+        text(
+            "Let it finish: it may still report its end, and is marked as overrun; no "
+            "further question is answered with bypass"
+        ),
+    )
+    ABORT = (
+        "abort",
+        text(
+            "Abort: it is reverted to enforcement, and a webhook tells its pipeline to "
+            "cancel it"
+        ),
+    )
+
+
 class PostMortemState(TextChoices):
     """Where the write-up of a grant stands."""
 

@@ -24,7 +24,9 @@ class Deploy(models.Model):
         max_length=10, choices=DeployState.choices, default=DeployState.ADMITTED
     )
     admitted_at = models.DateTimeField()
+    heard_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    overran_seconds = models.PositiveIntegerField(null=True, blank=True)
 
     class Meta:
         ordering = ("admitted_at", "id")
@@ -40,6 +42,11 @@ class Deploy(models.Model):
                 condition=Q(state="admitted", ended_at__isnull=True)
                 | (~Q(state="admitted") & Q(ended_at__isnull=False)),
                 name="deploy_ended_when_not_in_flight",
+            ),
+            models.CheckConstraint(
+                condition=Q(overran_seconds__isnull=True)
+                | Q(state__in=["succeeded", "failed"]),
+                name="deploy_overran_when_it_reported",
             ),
         )
         indexes = (

@@ -1,15 +1,22 @@
 """Gates, the tokens with which they ask, and their last calls."""
 
 import uuid
+from datetime import timedelta
+from typing import Final
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from breakglass.actors import Actor, ActorKind
 from breakglass.models.people import RoleGroup, User
 from breakglass.models.tenants import Tenant
-from breakglass.states import GateKind
+from breakglass.states import AtClose, GateKind
 from breakglass.texts import text
+
+SILENT_MINUTES: Final = 15
+SILENT_MOST: Final = 1440
+"""A day: whoever says nothing for longer is not watched at all."""
 
 
 class Gate(models.Model):
@@ -34,6 +41,22 @@ class Gate(models.Model):
     service = models.CharField(max_length=200, blank=True, default="", db_default="")
     owner = models.ForeignKey(
         RoleGroup, on_delete=models.PROTECT, null=True, blank=True, related_name="gates"
+    )
+    at_close = models.CharField(
+        verbose_name=_("deploys in flight at the close"),
+        max_length=20,
+        choices=AtClose,
+        default=AtClose.HOLD_NEXT_STAGE,
+        db_default=AtClose.HOLD_NEXT_STAGE.value,
+    )
+    silent_minutes = models.PositiveSmallIntegerField(
+        verbose_name=_("minutes of silence"),
+        default=SILENT_MINUTES,
+        db_default=SILENT_MINUTES,
+        help_text=_(
+            "A gate that sends heartbeats counts as silent after so many minutes "
+            "without any call, and so does a deploy that said that it runs."
+        ),
     )
     is_active = models.BooleanField(default=True)
     turned_on_at = models.DateTimeField(null=True, blank=True)
@@ -65,6 +88,13 @@ class Gate(models.Model):
                 condition=Q(is_active=False) | Q(retired_at__isnull=True),
                 name="gate_retired_is_not_in_use",
             ),
+            models.CheckConstraint(
+                condition=Q(at_close__in=AtClose.values), name="gate_at_close_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(silent_minutes__gte=1, silent_minutes__lte=SILENT_MOST),
+                name="gate_silence_is_bounded",
+            ),
         )
 
     def __str__(self) -> str:
@@ -80,6 +110,11 @@ class Gate(models.Model):
     def is_retired(self) -> bool:
         """Whether it is gone for good."""
         return self.retired_at is not None
+
+    @property
+    def silent_for(self) -> timedelta:
+        """How long it, or a deploy that said it runs, may say nothing."""
+        return timedelta(minutes=self.silent_minutes)
 
     def as_actor(self) -> Actor:
         """Returns this gate as the ledger names it."""
@@ -145,6 +180,9 @@ class GateSetup(models.Model):
     data_class = models.CharField(max_length=100, blank=True)
     owner = models.ForeignKey(
         RoleGroup, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    at_close = models.CharField(
+        max_length=20, choices=AtClose, default=AtClose.HOLD_NEXT_STAGE
     )
     gate = models.OneToOneField(
         Gate, on_delete=models.PROTECT, null=True, blank=True, related_name="setup"

@@ -13,6 +13,7 @@ from typing import Any
 from django.db import connection
 
 from breakglass.models import Gate
+from breakglass.rules import flight
 from breakglass.rules.decision import DeployView, GrantView
 from breakglass.rules.scopes import Scope
 from breakglass.rules.window import Window
@@ -92,7 +93,13 @@ def _seen(
         known, *scope, state = rest[11:]
         if known is not None:
             deploy_key, deploy_grant = known, key
-            deploy = DeployView(deploy_id, Scope(gate.slug, *scope), state, grant)
+            deploy = DeployView(
+                deploy_id,
+                Scope(gate.slug, *scope),
+                state,
+                grant,
+                may_finish=flight.may_finish(at_close=gate.at_close),
+            )
     return Seen(
         grants=grants,
         open_ones=tuple(open_ones),

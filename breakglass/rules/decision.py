@@ -61,12 +61,18 @@ class GrantView:
 
 @dataclass(frozen=True, slots=True)
 class DeployView:
-    """A deploy that the gate asked about before, and the grant it went under."""
+    """
+    A deploy that the gate asked about before, and the grant it went under.
+
+    `may_finish`: its gate lets it report its end after the close (rules.flight), so
+    the close does not revert it. It is told `enforce` all the same.
+    """
 
     deploy_id: str
     scope: Scope
     state: str
     grant: GrantView
+    may_finish: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +147,7 @@ def _known(*, question: Question, deploy: DeployView, now: datetime) -> Decision
         Verdict.ENFORCE,
         closed if by_grant or deploy.state == _ADMITTED else Reason.ENDED,
         bypass_id=grant.bypass_id,
-        reverts=deploy.state == _ADMITTED,
+        reverts=deploy.state == _ADMITTED and not deploy.may_finish,
     )
 
 

@@ -1,11 +1,11 @@
-"""Deploys under a grant: end them, revert them, lose sight of them."""
+"""Deploys under a grant: hear of them, end them, revert them, lose sight of them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import DateTimeField, ExpressionWrapper, F, Q, Value
 
 from breakglass import clock, outbox
 from breakglass.actors import SCHEDULER, Actor
@@ -13,11 +13,20 @@ from breakglass.audit import chain, events, ledger
 from breakglass.errors import Conflict, InvalidInput, NotFound
 from breakglass.models import Deploy, Gate, Grant
 from breakglass.queries import access
+from breakglass.queries import flight as in_flight
 from breakglass.queries.logs import standing
-from breakglass.states import DEPLOY_MOVES, DeployState, GrantState, require_move
+from breakglass.rules import flight
+from breakglass.states import (
+    DEPLOY_MOVES,
+    AtClose,
+    DeployState,
+    GrantState,
+    require_move,
+)
 from breakglass.texts import text
 
 BATCH: Final = 100
+_MAY_FINISH: Final = Q(gate__at_close=AtClose.FINISH)
 REPORTABLE = (DeployState.SUCCEEDED, DeployState.FAILED)
 
 
@@ -27,36 +36,55 @@ def finish(*, gate: Gate, deploy_id: str, state: DeployState) -> Deploy:
 
     The same report twice is one. Raises NotFound for a deploy that this gate never
     asked about, Conflict when it ended otherwise, or its window closed before the
-    report: then it is reverted, whether or not a sweep has run.
+    report: then it is reverted, whether or not a sweep has run. Where the gate lets
+    its deploys finish, such a report counts, and the deploy is marked as overrun.
     """
     if state not in REPORTABLE:
         msg = text("a deploy ends as succeeded or failed")
         raise InvalidInput(msg, field="state")
-    deploy = _finish(gate=gate, deploy_id=deploy_id, state=state)
-    if deploy.state != state:
-        msg = text(
-            "deploy %(deploy_id)s is already %(state)s",
-            deploy_id=deploy_id,
-            state=deploy.get_state_display().lower(),
-        )
-        raise Conflict(msg)
-    return deploy
+    return _require_state(_report(gate=gate, deploy_id=deploy_id, state=state), state)
+
+
+def heartbeat(*, gate: Gate, deploy_id: str) -> Deploy:
+    """
+    Notes that a deploy in flight runs, and returns it.
+
+    Raises NotFound and Conflict as `finish` does: whoever still runs a deploy that
+    was reverted, or lost from sight, is told so here.
+    """
+    deploy = _report(gate=gate, deploy_id=deploy_id, state=DeployState.ADMITTED)
+    return _require_state(deploy, DeployState.ADMITTED)
 
 
 def revert_due(*, limit: int = 500) -> int:
     """Reverts deploys whose grant is over by its window; returns how many."""
     over = Q(grant__expires_at__lte=clock.db_now()) | ~Q(grant__state=GrantState.ACTIVE)
-    flying = standing.writable(Deploy.objects.filter(over, state=DeployState.ADMITTED))
+    flying = standing.writable(
+        Deploy.objects.filter(over, state=DeployState.ADMITTED).exclude(_MAY_FINISH)
+    )
     due = flying.order_by("grant__expires_at")[:limit]
     grants = sorted(set(due.values_list("grant_id", flat=True)))
     return sum(_revert_of(pk) for pk in grants)
 
 
 def lose_sight_due(*, limit: int = 200) -> int:
-    """Marks deploys that nobody reported the end of in time; returns how many."""
-    since = clock.db_now() - settings.DEPLOY_REPORT_DEADLINE
+    """
+    Marks deploys of which nothing was heard in time; returns how many.
+
+    Their end was not reported, or they said that they run and then no more.
+    """
+    now = clock.db_now()
+    unreported = Q(
+        heard_at__isnull=True, admitted_at__lte=now - settings.DEPLOY_REPORT_DEADLINE
+    )
+    silent = ExpressionWrapper(
+        F("heard_at") + F("gate__silent_minutes") * Value(timedelta(minutes=1)),
+        output_field=DateTimeField(),
+    )
     due = standing.writable(
-        Deploy.objects.filter(state=DeployState.ADMITTED, admitted_at__lte=since)
+        Deploy.objects.filter(state=DeployState.ADMITTED)
+        .annotate(lost_at=silent)
+        .filter(unreported | Q(lost_at__lte=now))
     )
     return sum(
         _lose_sight(pk=pk, grant_id=grant_id)
@@ -68,6 +96,8 @@ def revert(*, grant: Grant, now: datetime) -> int:
     """
     Reverts deploys in flight of a locked grant that is over; returns how many.
 
+    None where the gate lets them finish: those end as they report, or are lost.
+
     Runs in the transaction that closed the grant, or that found it over. At most
     BATCH at a time, since the tenant's log is locked meanwhile: `revert_due` takes
     the rest, and a decision about any of them says `enforce` already.
@@ -75,6 +105,7 @@ def revert(*, grant: Grant, now: datetime) -> int:
     flying = list(
         Deploy.objects.select_for_update(of=("self",), no_key=True)
         .filter(grant=grant, state=DeployState.ADMITTED)
+        .exclude(_MAY_FINISH)
         .select_related("gate")
         .order_by("pk")[:BATCH]
     )
@@ -117,8 +148,21 @@ def _revert_one(*, deploy: Deploy, grant: Grant, now: datetime) -> None:
     )
 
 
+def _require_state(deploy: Deploy, state: DeployState) -> Deploy:
+    """Raises Conflict for a deploy that is not what its gate takes it for."""
+    if deploy.state != state:
+        msg = text(
+            "deploy %(deploy_id)s is already %(state)s",
+            deploy_id=deploy.deploy_id,
+            state=deploy.get_state_display().lower(),
+        )
+        raise Conflict(msg)
+    return deploy
+
+
 @transaction.atomic
-def _finish(*, gate: Gate, deploy_id: str, state: DeployState) -> Deploy:
+def _report(*, gate: Gate, deploy_id: str, state: DeployState) -> Deploy:
+    """Takes a gate's word about a deploy, whose grant it locks; returns the deploy."""
     found = Deploy.objects.filter(gate=gate, deploy_id=deploy_id).first()
     if found is None:
         msg = text("this gate has not asked about a deploy of that id")
@@ -130,8 +174,13 @@ def _finish(*, gate: Gate, deploy_id: str, state: DeployState) -> Deploy:
     now = clock.db_now()
     if deploy.state != DeployState.ADMITTED:
         return deploy
-    if is_over(grant=grant, now=now):
+    over = is_over(grant=grant, now=now)
+    if over and not flight.may_finish(at_close=gate.at_close):
         _revert_one(deploy=deploy, grant=grant, now=now)
+        return deploy
+    if state == DeployState.ADMITTED:
+        deploy.heard_at = now
+        deploy.save(update_fields=["heard_at"])
         return deploy
     _end(
         deploy=deploy,
@@ -154,16 +203,21 @@ def _revert_of(grant_id: int) -> int:
 @transaction.atomic
 def _lose_sight(*, pk: int, grant_id: int) -> bool:
     grant = access.lock_grant(pk=grant_id)
-    deploy = Deploy.objects.select_for_update(of=("self",), no_key=True).get(pk=pk)
-    if deploy.state != DeployState.ADMITTED:
-        return False
+    deploy = (
+        Deploy.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("gate")
+        .get(pk=pk)
+    )
+    now = clock.db_now()
+    if deploy.state != DeployState.ADMITTED or now < in_flight.lost_at(deploy=deploy):
+        return False  # it ended, or was heard of, meanwhile
     _end(
         deploy=deploy,
         grant=grant,
         state=DeployState.UNKNOWN,
         event=events.DEPLOY_LOST,
         actor=SCHEDULER,
-        now=clock.db_now(),
+        now=now,
     )
     return True
 
@@ -181,18 +235,24 @@ def _end(
         DEPLOY_MOVES, current=DeployState(deploy.state), to=state, what="deploy"
     )
     deploy.ended_at = now
-    deploy.save(update_fields=["state", "ended_at"])
+    facts: dict[str, str | int] = {
+        "deploy_id": deploy.deploy_id,
+        "service": deploy.service,
+        "branch": deploy.branch,
+        "artifact": deploy.artifact,
+        "state": str(state),
+        "ended_at": chain.timestamp(now),
+    }
+    if state in REPORTABLE and is_over(grant=grant, now=now):
+        closed_at = grant.closed_at or grant.expires_at
+        deploy.overran_seconds = flight.overran_by(closed_at=closed_at, ended_at=now)
+    if deploy.overran_seconds is not None:
+        facts["overran_seconds"] = deploy.overran_seconds
+    deploy.save(update_fields=["state", "ended_at", "overran_seconds"])
     ledger.append(
         tenant=grant.tenant,
         event=event,
         actor=actor,
         bypass_id=grant.request.bypass_id,
-        facts={
-            "deploy_id": deploy.deploy_id,
-            "service": deploy.service,
-            "branch": deploy.branch,
-            "artifact": deploy.artifact,
-            "state": str(state),
-            "ended_at": chain.timestamp(now),
-        },
+        facts=facts,
     )

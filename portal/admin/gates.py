@@ -7,7 +7,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from breakglass.models import Channel, Gate
-from breakglass.services.gates import registry
+from breakglass.services.gates import registry, terms
 from breakglass.services.tenancy import channels
 from portal.admin.scoped import ManagedFilter, ScopedAdmin, actor
 from portal.forms.gates import ChannelForm
@@ -30,6 +30,7 @@ class GateAdmin(ScopedAdmin[Gate]):
     def get_fields(self, request: HttpRequest, obj: Gate | None = None) -> Any:
         """A new gate is in use at once; its contact is the gate's own to report."""
         named = ["tenant", "slug", "name", "environment", "data_class"]
+        named += ["at_close", "silent_minutes"]
         return [*named, "is_active", "last_seen_at", "config_digest"] if obj else named
 
     def get_readonly_fields(
@@ -53,6 +54,12 @@ class GateAdmin(ScopedAdmin[Gate]):
             saved = registry.change(gate=stored, is_active=obj.is_active, **words)
         else:
             saved = registry.register(tenant=obj.tenant, slug=obj.slug, **words)
+        saved = terms.set_terms(
+            gate=saved,
+            at_close=obj.at_close,
+            silent_minutes=obj.silent_minutes,
+            actor=actor(request),
+        )
         self.save_as_told(obj, saved)
 
 

@@ -66,6 +66,7 @@ DEPLOY_ENDED: Final[Json] = {
     "bypass_id": "BG-7Q4MZK",
     "admitted_at": "2026-11-22T02:27:34Z",
     "ended_at": "2026-11-22T02:31:02Z",
+    "overran_seconds": None,
 }
 HEARTBEAT_SENT: Final[Json] = {
     "gate": "prod-deploy",

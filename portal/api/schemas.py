@@ -208,9 +208,14 @@ class ReceiptAnswer(DecisionAnswer):
 
 
 class DeployReport(Asked):
-    """How a deploy ended."""
+    """How a deploy ended, or that it still runs."""
 
-    state: Literal["succeeded", "failed"]
+    state: Literal["running", "succeeded", "failed"] = Field(
+        description=(
+            "running is a heartbeat: once a deploy has sent one, it is lost from sight "
+            "when no further one comes. The others end it."
+        )
+    )
 
 
 class DeployAnswer(Wire):
@@ -220,6 +225,9 @@ class DeployAnswer(Wire):
     bypass_id: str
     admitted_at: Instant
     ended_at: Instant | None
+    overran_seconds: int | None = Field(
+        description="How long it ran past the close, where its gate lets it finish."
+    )
 
 
 class Heartbeat(Asked):

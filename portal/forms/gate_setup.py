@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from breakglass.models import GateSetup, RoleGroup, Tenant
-from breakglass.states import GateKind
+from breakglass.states import AtClose, GateKind
 
 _PLAIN = {
     "class": "form-control",
@@ -84,11 +84,24 @@ class NameForm(forms.Form):
         widget=forms.Select(attrs={"class": "form-select"}),
     )
 
+    at_close = forms.ChoiceField(
+        label=_("What happens to deploys in flight when a bypass closes?"),
+        required=False,
+        choices=AtClose.choices,
+        initial=AtClose.HOLD_NEXT_STAGE,
+        widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
+        error_messages={"invalid_choice": _("Choose one of those listed")},
+    )
+
     def __init__(self, *args: Any, tenant: Tenant, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         owner = self.fields["owner"]
         assert isinstance(owner, forms.ModelChoiceField)  # noqa: S101 - for the type
         owner.queryset = RoleGroup.objects.filter(tenant=tenant).order_by("name")
+
+    def clean_at_close(self) -> str:
+        """Without an answer the strict one holds."""
+        return self.cleaned_data["at_close"] or AtClose.HOLD_NEXT_STAGE.value
 
     def keep_name(self, slug: str) -> None:
         """The gate is made: its name is shown, and no longer asked for."""
@@ -105,4 +118,5 @@ def answers(setup: GateSetup) -> dict[str, object]:
         "environment": setup.environment,
         "data_class": setup.data_class,
         "owner": setup.owner_id,
+        "at_close": setup.at_close,
     }

@@ -145,6 +145,9 @@ EVENTS: Final = {
     "gate.registered": Look(_("registered a gate"), "shield", "calm"),
     "gate.changed": Look(_("changed a gate"), "shield", "calm"),
     "gate.described": Look(_("described a gate"), "shield", "calm"),
+    "gate.terms_changed": Look(
+        _("changed what a close does at a gate"), "shield", "calm"
+    ),
     "gate.retired": Look(_("retired a gate"), "archive", "wait"),
     "gate.config_changed": Look(
         _("reported another configuration"), "shield-alert", "wait"

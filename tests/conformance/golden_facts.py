@@ -394,4 +394,8 @@ ENTRIES = {
         {"version": 7, "digest": POLICY_DIGEST, "note": "One peer is enough"},
     ),
     events.LOGIN_PASSWORD_USED: (PEER, {"person": PEER["name"], "id": PEER["id"]}),
+    events.GATE_TERMS_CHANGED: (
+        PEER,
+        {"gate": "prod-deploy", "at_close": "finish", "silent_minutes": 5},
+    ),
 }

@@ -19,7 +19,7 @@ from breakglass.rules.gate_health import DEFAULTS
 from breakglass.services import comments, deploys, reminders, requests, sweeps
 from breakglass.services import grants as grant_services
 from breakglass.services.approving import approvals, signatures
-from breakglass.services.gates import findings, health, registry, tokens
+from breakglass.services.gates import findings, health, registry, terms, tokens
 from breakglass.services.logs import reanchoring, sealing, standings
 from breakglass.services.logs.outside import Published, Tail
 from breakglass.services.people import accounts as people
@@ -238,6 +238,7 @@ def administer(acme, who, gate):
     spare = factories.gate(acme, "spare")
     words = {"kind": "gitlab_ci", "owner": None, "service": "checkout"}
     registry.describe(gate=spare, actor=admin, **words)
+    terms.set_terms(gate=spare, at_close="finish", silent_minutes=5, actor=admin)
     registry.retire(gate=spare, reason="The pipeline moved.", actor=admin)
     for digest in ("sha256:aa", "sha256:bb"):
         registry.heartbeat(gate=gate, config_digest=digest)

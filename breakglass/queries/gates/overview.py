@@ -22,7 +22,6 @@ from breakglass.rules.scopes import Scope
 from breakglass.states import RequestState
 from breakglass.texts import text
 
-QUIET_AFTER: Final = timedelta(minutes=15)
 LOST_AFTER: Final = timedelta(days=1)
 
 
@@ -106,7 +105,7 @@ def states_of(
 
 def is_quiet(*, gate: Gate, now: datetime) -> bool:
     """Says whether a gate that was heard of before has been quiet for too long."""
-    return gate.last_seen_at is not None and now - gate.last_seen_at >= QUIET_AFTER
+    return gate.last_seen_at is not None and now - gate.last_seen_at >= gate.silent_for
 
 
 def state_of(*, gate: Gate, contacts: Sequence[GateContact], now: datetime) -> str:

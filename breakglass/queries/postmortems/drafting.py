@@ -10,6 +10,7 @@ from breakglass.audit import events
 from breakglass.errors import NotFound
 from breakglass.models import (
     AuditEntry,
+    Deploy,
     Grant,
     PostMortem,
     PostMortemReview,
@@ -34,6 +35,7 @@ _TIMELINE = {
     events.GRANT_ISSUED: "the bypass opened",
     events.DEPLOY_ADMITTED: "a deploy went through",
     events.DEPLOY_FINISHED: "a deploy ended",
+    events.DEPLOY_LOST: "nothing more was heard of a deploy",
     events.DEPLOY_REVERTED: "a deploy in flight was reverted to enforcement",
     events.GRANT_EXPIRED: "the bypass closed at its end",
     events.GRANT_REVOKED: "{actor} closed the bypass early",
@@ -221,12 +223,18 @@ def _deploys(grant: Grant) -> str:
     lines = [
         f"- `{row.deploy_id}` {row.artifact or ''} by {row.actor or 'unknown'}: "
         f"{row.get_state_display().lower()}, admitted {_utc(row.admitted_at)}"
+        f"{_overran(row)}"
         for row in grant.deploys.all()[:LISTED]
     ]
     more = grant.deploys.count() - LISTED
     if more > 0:
         lines.append(f"- and {more} more, each with its entry in the audit log")
     return "\n".join(lines) or "- No deploy went through under this bypass."
+
+
+def _overran(row: Deploy) -> str:
+    seconds = row.overran_seconds
+    return "" if seconds is None else f", ran {seconds} s past the close"
 
 
 def signed_lines(*, grant: Grant) -> list[Line]:

@@ -19,7 +19,7 @@ from breakglass.models import (
     PostMortem,
     User,
 )
-from breakglass.queries import access, quorums
+from breakglass.queries import access, flight, quorums
 from breakglass.queries.approvers import GroupNeed
 from breakglass.queries.people import passkeys
 from breakglass.queries.people.passkeys import Standing
@@ -29,7 +29,7 @@ from breakglass.queries.requests.decidable import grant_of, status_of
 from breakglass.rules import eligibility, tiers
 from breakglass.rules.approval import Person, Quorum
 from breakglass.rules.eligibility import Answer
-from breakglass.states import IntentState, RequestState
+from breakglass.states import DeployState, GrantState, IntentState, RequestState
 
 DEPLOYS_SHOWN: Final = 50
 SIMILAR_SHOWN: Final = 3
@@ -62,6 +62,15 @@ class Similar:
 
 
 @dataclass(frozen=True, slots=True)
+class DeployRow:
+    """A deploy, and its state by the clock; `is_late`: its window is over, it runs."""
+
+    deploy: Deploy
+    state: str
+    is_late: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RequestDetail:
     """
     Everything that the page of one request shows to one viewer.
@@ -84,7 +93,7 @@ class RequestDetail:
     decision: Answer
     may_withdraw: bool
     may_close: bool
-    deploys: list[Deploy]
+    deploys: list[DeployRow]
     postmortem: PostMortem | None
     entries: list[AuditEntry]
     told: list[Notification]
@@ -123,7 +132,7 @@ def detail(*, bypass: BypassRequest, viewer: User, now: datetime) -> RequestDeta
         else Answer(False, ()),  # noqa: FBT003
         may_withdraw=is_pending and viewer.pk == bypass.requester_id,
         may_close=status == "active" and _may_close(reach=reach, viewer=viewer),
-        deploys=list(grant.deploys.all()[:DEPLOYS_SHOWN]) if grant else [],
+        deploys=_deploys(grant=grant, now=now) if grant else [],
         postmortem=grant.postmortem if grant else None,
         entries=entries,
         told=telling.asked(bypass=bypass, reminded=reminders) if is_pending else [],
@@ -243,3 +252,16 @@ def _ttl_options(*, bypass: BypassRequest, tier: tiers.Tier) -> tuple[timedelta,
     """Longest first: the proposed length, and the tier's shorter choices."""
     shorter = {choice for choice in tier.ttl_choices if choice < bypass.ttl}
     return tuple(sorted({bypass.ttl, *shorter}, reverse=True))
+
+
+def _deploys(*, grant: Grant, now: datetime) -> list[DeployRow]:
+    rows = grant.deploys.select_related("gate")[:DEPLOYS_SHOWN]
+    is_over = grant.state != GrantState.ACTIVE or not grant.window.covers(now)
+    return [
+        DeployRow(
+            deploy=row,
+            state=flight.state_of(deploy=row, now=now),
+            is_late=is_over and row.state == DeployState.ADMITTED,
+        )
+        for row in rows
+    ]

@@ -14,8 +14,8 @@ from breakglass.models import Gate, GateSetup, RoleGroup, Tenant, User
 from breakglass.queries import access
 from breakglass.queries.gates import overview as queries
 from breakglass.rules.identifiers import check_identifier
-from breakglass.services.gates import registry, tokens
-from breakglass.states import GateKind
+from breakglass.services.gates import registry, terms, tokens
+from breakglass.states import AtClose, GateKind
 from breakglass.texts import text
 
 
@@ -47,9 +47,10 @@ def name(
     data_class: str,
     owner: RoleGroup | None,
     actor: Actor,
+    at_close: str = AtClose.HOLD_NEXT_STAGE,
 ) -> GateSetup:
     """
-    Sets the gate's name and what describes it.
+    Sets the gate's name, what describes it, and what a close does to its deploys.
 
     The name is kept once the gate is made: it stands in the log. Raises InvalidInput
     by the field, Conflict when the tenant has a gate of that name.
@@ -80,7 +81,12 @@ def name(
     setup.service = check_identifier(service, field="service") if service else ""
     setup.environment = registry.label(environment, field="environment")
     setup.data_class = registry.label(data_class, field="data_class")
-    setup.save(update_fields=["slug", "owner", "service", "environment", "data_class"])
+    setup.at_close = at_close
+    setup.save(
+        update_fields=[
+            *("slug", "owner", "service", "environment", "data_class", "at_close")
+        ]
+    )
     _tell_gate(setup=setup, actor=actor)
     return setup
 
@@ -220,6 +226,7 @@ def _describe(*, setup: GateSetup, gate: Gate, actor: Actor) -> None:
         service=setup.service,
         actor=actor,
     )
+    terms.set_terms(gate=gate, at_close=setup.at_close, actor=actor)
 
 
 def _kind(kind: str) -> str:

@@ -79,6 +79,7 @@ _SENTENCES: Final[Mapping[str, StrPromise]] = {
     events.TEMPLATE_CHANGED: _lazy("{actor} changed the post-mortem template"),
     events.GATE_REGISTERED: _lazy("{actor} registered the gate {gate}"),
     events.GATE_CHANGED: _lazy("{actor} changed the gate {gate}"),
+    events.GATE_TERMS_CHANGED: _lazy("{actor} changed the terms of {gate}"),
     events.GATE_CONFIG_CHANGED: _lazy("{gate} reported another configuration"),
     events.FINDING_OPENED: _lazy("A finding about {gate} was raised for {owner}"),
     events.FINDING_HANDED_OVER: _lazy(
@@ -144,6 +145,9 @@ _LABELS: Final[Mapping[str, StrPromise]] = {
     "required_headings": _lazy("Headings to fill in"),
     "token": _lazy("First letters of the token"),
     "deploy_id": _lazy("Deploy"),
+    "overran_seconds": _lazy("Ran past the close by"),
+    "at_close": _lazy("Deploys in flight at the close"),
+    "silent_minutes": _lazy("Silent after, in minutes"),
     "postmortem_due_at": _lazy("Post-mortem due"),
     "data_class": _lazy("Data class"),
     "authentication": _lazy("Fresh sign-in"),

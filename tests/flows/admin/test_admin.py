@@ -141,19 +141,24 @@ def test_packages_models_are_not_offered(admin):
 
 
 def test_a_gate_is_registered_and_changed_through_its_service(admin, acme):
+    terms = {"at_close": "finish", "silent_minutes": "5"}
     sent = {"tenant": acme.pk, "slug": "new-gate", "name": "New", "environment": "prod"}
+    sent |= terms
     assert admin.post(at("gate", "add"), sent).status_code == 302
     gate = Gate.objects.get(slug="new-gate")
     assert last("gate.registered").actor == "admin@acme.example"
-    sent = {"name": "Newer", "environment": "prod", "data_class": ""}
+    sent = {"name": "Newer", "environment": "prod", "data_class": "", **terms}
     assert admin.post(at("gate", "change", gate.pk), sent).status_code == 302
     gate.refresh_from_db()
     assert (gate.name, gate.is_active) == ("Newer", False)
     assert last("gate.changed").actor == "admin@acme.example"
+    assert (gate.at_close, gate.silent_minutes) == ("finish", 5)
+    assert last("gate.terms_changed").actor == "admin@acme.example"
 
 
 def test_what_a_service_refuses_is_said_and_nothing_is_stored(admin, acme):
     sent = {"tenant": acme.pk, "slug": "not a slug", "name": "Odd"}
+    sent |= {"at_close": "abort", "silent_minutes": "15"}
     page = text(admin.post(at("gate", "add"), sent, follow=True))
     assert "slug" in page
     assert not Gate.objects.filter(name="Odd").exists()

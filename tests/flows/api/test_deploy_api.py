@@ -2,8 +2,10 @@
 
 import pytest
 
+from breakglass.actors import OPERATOR
 from breakglass.models import AuditEntry, Deploy
 from breakglass.services import deploys
+from breakglass.services.gates import terms
 from tests import factories
 from tests.conformance.api.gate_client import (
     ask,
@@ -78,6 +80,44 @@ def test_a_report_after_the_window_conflicts_and_reverts(gate_token, admitted, a
     assert_enforced(report(gate_token, "succeeded"), status=409, code="conflict")
     admitted.refresh_from_db()
     assert admitted.state == "reverted"
+
+
+def test_a_heartbeat_keeps_the_deploy_in_flight_and_writes_no_entry(
+    gate_token, admitted
+):
+    before = AuditEntry.objects.count()
+
+    answer = report(gate_token, "running")
+
+    assert answer.status_code == 200
+    assert answer.json()["deploy"] == {"id": "run-1", "state": "admitted"}
+    assert (answer.json()["ended_at"], answer.json()["overran_seconds"]) == (None, None)
+    assert AuditEntry.objects.count() == before
+    admitted.refresh_from_db()
+    assert admitted.heard_at is not None
+
+
+def test_a_heartbeat_after_the_window_conflicts_and_reverts(
+    gate_token, admitted, advance
+):
+    advance(15 * 60)
+
+    assert_enforced(report(gate_token, "running"), status=409, code="conflict")
+    admitted.refresh_from_db()
+    assert admitted.state == "reverted"
+
+
+def test_a_gate_that_lets_finish_hears_by_how_much_the_deploy_overran(
+    gate_token, admitted, advance
+):
+    terms.set_terms(gate=admitted.gate, at_close="finish", actor=OPERATOR)
+    advance(15 * 60)
+    assert ask(gate_token).json()["decision"] == "enforce"
+
+    answer = report(gate_token, "succeeded")
+
+    assert answer.status_code == 200
+    assert 0 < answer.json()["overran_seconds"] <= 60
 
 
 def test_a_report_of_a_reverted_deploy_conflicts(gate_token, admitted, advance):

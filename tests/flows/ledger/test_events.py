@@ -6,7 +6,7 @@ from breakglass.actors import OPERATOR
 from breakglass.models import AuditEntry, RoleGroup
 from breakglass.services import deploys, grants, requests
 from breakglass.services.approving import approvals, signatures
-from breakglass.services.gates import registry, tokens
+from breakglass.services.gates import registry, terms, tokens
 from breakglass.services.logs import sealing
 from breakglass.services.people import accounts as person_services
 from breakglass.services.people import identities, roles
@@ -187,6 +187,15 @@ def test_what_admins_change_writes_exactly_its_event(acme, gate, people):
             ["gate.described"],
         ),
         (lambda: registry.describe(gate=gate, service="api", **kept, **by), []),
+        (
+            lambda: terms.set_terms(gate=gate, at_close="finish", **by),
+            ["gate.terms_changed"],
+        ),
+        (lambda: terms.set_terms(gate=gate, at_close="finish", **by), []),
+        (
+            lambda: terms.set_terms(gate=gate, at_close="hold_next_stage", **by),
+            ["gate.terms_changed"],
+        ),
         (lambda: registry.turn(gate=gate, is_active=False, **by), ["gate.changed"]),
         (lambda: registry.turn(gate=gate, is_active=True, **by), ["gate.changed"]),
         (lambda: registry.heartbeat(gate=gate, config_digest="a"), []),

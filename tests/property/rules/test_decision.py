@@ -43,6 +43,7 @@ DEPLOYS = st.builds(
     scope=SCOPES,
     state=st.sampled_from(["admitted", "succeeded", "failed", "reverted", "unknown"]),
     grant=GRANTS,
+    may_finish=st.booleans(),
 )
 QUESTIONS = st.builds(Question, scope=SCOPES, deploy_id=st.just("d1"))
 ASKED = {
@@ -140,4 +141,5 @@ def test_only_an_admitted_deploy_of_a_closed_grant_is_reverted(
         assert deploy.state == "admitted"
         assert deploy.scope == question.scope
         assert not permits(deploy.grant, question, now)
+        assert not deploy.may_finish
         assert answer.reason in (Reason.EXPIRED, Reason.REVOKED)

@@ -170,6 +170,16 @@ def test_a_deploy_in_flight_is_reverted_when_its_grant_is_over(
     )
 
 
+def test_a_deploy_that_may_finish_is_told_the_same_and_not_reverted():
+    held = deploy(grant=grant(state="revoked"))
+    told = ask(known=held)
+
+    answer = ask(known=replace(held, may_finish=True))
+
+    assert told.reverts
+    assert answer == replace(told, reverts=False)
+
+
 @pytest.mark.parametrize("state", ["reverted", "unknown"])
 def test_a_reverted_or_silent_deploy_hears_how_its_grant_closed(state):
     def hears(now=NOON, **changes):

@@ -64,6 +64,7 @@ def test_a_gate_is_connected_by_following_the_pages(admin, acme, people):
         "service": "checkout",
         "environment": "production",
         "owner": role.pk,
+        "at_close": "finish",
     }
     answer = admin.post(at(setup, "name"), sent)
     assert answer.headers["Location"] == at(setup, "connect")
@@ -94,10 +95,12 @@ def test_a_gate_is_connected_by_following_the_pages(admin, acme, people):
     gate = Gate.objects.get()
     assert (gate.is_active, gate.kind, gate.owner) == (True, "github_actions", role)
     assert (gate.service, gate.environment) == ("checkout", "production")
+    assert gate.at_close == "finish"
     mine = AuditEntry.objects.filter(actor=people.admin.email).order_by("seq")
     assert [entry.event for entry in mine] == [
         "gate.registered",
         "gate.described",
+        "gate.terms_changed",
         "token.issued",
         "gate.changed",
     ]
