@@ -1,6 +1,7 @@
 """The one door through which audit entries are written."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from breakglass.audit.chain import (
     TYPE,
     EntryBody,
     Facts,
+    TenantName,
     canonical,
     entry_hash,
     timestamp,
@@ -45,30 +47,66 @@ def append(
     if event not in events.ALL:
         msg = f"{event} is not in audit/events.py"
         raise ValueError(msg)
-    seq, prev, at = _lock_head(tenant)
+    tip = _lock_head(tenant)
+    row = compose(
+        tenant=(tenant.pk, {"id": str(tenant.public_id), "slug": tenant.slug}),
+        tip=tip,
+        event=event,
+        actor=actor,
+        facts=facts(tip.at) if callable(facts) else facts,
+        bypass_id=bypass_id,
+    )
+    return _insert(tenant=tenant, row=row)
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """The end of a locked chain: size, hash, and the time of what is written next."""
+
+    seq: int
+    hash: bytes
+    at: datetime
+
+
+def compose(
+    *,
+    tenant: tuple[int, TenantName],
+    tip: Tip,
+    event: str,
+    actor: Actor,
+    facts: Facts,
+    bypass_id: str,
+) -> dict[str, Any]:
+    """
+    Returns the row that follows the tip, as the parameters of INSERT.
+
+    `tenant` is its key and its name in entries. For `append`, and for the decision
+    path, which sends LOCK_HEAD and INSERT itself: both statements belong into the
+    transaction of the change that the entry records.
+    """
     body: EntryBody = {
         "type": TYPE,
-        "tenant": {"id": str(tenant.public_id), "slug": tenant.slug},
-        "seq": seq + 1,
-        "prev": prev.hex(),
-        "at": timestamp(at),
+        "tenant": tenant[1],
+        "seq": tip.seq + 1,
+        "prev": tip.hash.hex(),
+        "at": timestamp(tip.at),
         "event": event,
         "actor": actor.facts(),
         "bypass_id": bypass_id,
-        "facts": dict(facts(at) if callable(facts) else facts),
+        "facts": dict(facts),
     }
     raw = canonical(body)
-    return _insert(
-        tenant=tenant,
-        seq=seq + 1,
-        prev_hash=prev,
-        entry_hash=entry_hash(raw),
-        body=raw,
-        at=at,
-        event=event,
-        actor=actor.name,
-        bypass_id=bypass_id,
-    )
+    return {
+        "tenant": tenant[0],
+        "seq": tip.seq + 1,
+        "prev_hash": tip.hash,
+        "entry_hash": entry_hash(raw),
+        "body": raw,
+        "at": tip.at,
+        "event": event,
+        "actor": actor.name,
+        "bypass_id": bypass_id,
+    }
 
 
 def lock(*, tenant: Tenant) -> tuple[int, bytes]:
@@ -80,42 +118,42 @@ def lock(*, tenant: Tenant) -> tuple[int, bytes]:
     if not connection.in_atomic_block:
         msg = "a lock ends with its transaction, and there is none"
         raise RuntimeError(msg)
-    seq, entry, _ = _lock_head(tenant)
-    return seq, entry
+    tip = _lock_head(tenant)
+    return tip.seq, tip.hash
 
 
-def _lock_head(tenant: Tenant) -> tuple[int, bytes, datetime]:
+def _lock_head(tenant: Tenant) -> Tip:
     """
-    Locks the chain's tip; returns its size, its hash, and the time to write.
+    Locks the chain's tip.
 
     Whether the log may grow is read by the same statement: no entry costs a query more.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK_HEAD, {"tenant": tenant.pk})
+        cursor.execute(LOCK_HEAD, {"tenant": tenant.pk})
         seq, prev, at, read_only_at = cursor.fetchone()
     if read_only_at is not None:
         raise _read_only(tenant, since=read_only_at)
-    return seq, bytes(prev), at
+    return Tip(seq, bytes(prev), at)
 
 
-def _insert(*, tenant: Tenant, **values: Any) -> AuditEntry:
+def _insert(*, tenant: Tenant, row: Mapping[str, Any]) -> AuditEntry:
     """Inserts the row while the head is held: plain SQL, to hold it the shortest."""
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, {"tenant": tenant.pk, **values})
+        cursor.execute(INSERT, row)
         (key,) = cursor.fetchone()
-    entry = AuditEntry(pk=key, tenant=tenant, **values)
+    entry = AuditEntry(pk=key, **{**row, "tenant": tenant})
     entry._state.adding, entry._state.db = False, connection.alias  # noqa: SLF001
     return entry
 
 
-_INSERT: Final = """
+INSERT: Final = """
     INSERT INTO breakglass_auditentry (tenant_id, seq, prev_hash, entry_hash, body, at,
       event, actor, bypass_id)
     VALUES (%(tenant)s, %(seq)s, %(prev_hash)s, %(entry_hash)s, %(body)s, %(at)s,
       %(event)s, %(actor)s, %(bypass_id)s)
     RETURNING id
 """
-_LOCK_HEAD: Final = """
+LOCK_HEAD: Final = """
     SELECT h.seq, h.hash, h.at, s.read_only_at
     FROM bg_lock_head(%(tenant)s) h
     LEFT JOIN breakglass_logstanding s ON s.tenant_id = %(tenant)s

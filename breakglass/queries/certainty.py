@@ -18,6 +18,7 @@ from typing import Any, Final
 import psycopg
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+Rows = psycopg.Cursor[tuple[Any, ...]]
 Scope = tuple[int, str]
 """A gate's key, and a service."""
 
@@ -31,6 +32,9 @@ class Asker:
 
     gate_id: int
     gate: str
+    tenant_id: int
+    tenant_uuid: str
+    tenant: str
     token: str
     expires_at: datetime | None
     policy_version: int | None
@@ -47,7 +51,8 @@ class Reading:
 
 # Where a token speaks for its gate: `access.token_by_hash` says the same of it.
 _ASKER: Final = """
-    g.id, g.slug, k.prefix, k.expires_at,
+    g.id, g.slug, t.id, t.public_id::text, t.slug,
+    k.prefix, k.expires_at,
     (SELECT p.version FROM breakglass_policy p
       WHERE p.tenant_id = g.tenant_id AND p.state = 'published'
       ORDER BY p.version DESC LIMIT 1)
@@ -69,6 +74,7 @@ _READING: Final = f"""
       bg_now()
     {_LIVE} AND k.token_hash = %(token_hash)s
 """  # noqa: S608  # constants of this page; what was asked are parameters
+_ALIVE: Final = f"SELECT g.id {_LIVE} AND g.is_active AND k.token_hash = %(token_hash)s"
 _ASKERS: Final = f"SELECT k.token_hash, {_ASKER} {_LIVE}"
 _OPEN: Final = (
     "SELECT id, gate_id, service FROM breakglass_grant WHERE state = 'active'"
@@ -104,6 +110,11 @@ def reading(
         return None
     *asker, certain, at = found
     return Reading(Asker(*asker), certain, at)
+
+
+def ask_alive(connection: Connection, *, token_hash: bytes) -> Rows:
+    """Asks for the key of the gate in force that a live token names now, if any."""
+    return connection.execute(_ALIVE, {"token_hash": token_hash})
 
 
 def askers(connection: Connection) -> dict[bytes, Asker]:

@@ -1,14 +1,14 @@
 """
 What a decision looks at, in one statement: grants, the known deploy, policy and clock.
 
-Database functions (migration 0018): the ORM would take several statements, each with
-more work for this process than for the database, and the planner's work each time.
+Database functions (migrations 0018 and 0020): the ORM would take several statements,
+each with more work for this process than for the database, and the planner's work.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.db import connection
 
@@ -17,6 +17,8 @@ from breakglass.rules import flight
 from breakglass.rules.decision import DeployView, GrantView
 from breakglass.rules.scopes import Scope
 from breakglass.rules.window import Window
+
+Rows = Sequence[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,47 +40,58 @@ class Seen:
     policy_version: int | None
     now: datetime
 
-    def narrowed(self, *, to: Collection[int]) -> "Seen | None":
-        """Leaves out other open grants; None where the deploy's is not among them."""
-        if self.deploy_grant is not None and self.deploy_grant not in to:
-            return None
-        kept = {key: grant for key, grant in self.grants.items() if key in to}
-        some = tuple(grant for grant in self.open_ones if grant in kept.values())
-        return replace(self, grants=kept, open_ones=some)
-
 
 def look(*, gate: Gate, service: str, deploy_id: str) -> Seen:
     """Returns what a decision about this deploy has to look at, as of one moment."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT * FROM bg_decision_look(%s, %s, %s)", [gate.pk, service, deploy_id]
-        )
-        rows = cursor.fetchall()
-    return _seen(rows, gate=gate, service=service, deploy_id=deploy_id)
+    rows = _rows(_LOOK, gate=gate, service=service, deploy_id=deploy_id)
+    return _seen_by(gate, rows, service=service, deploy_id=deploy_id)
 
 
-def lock_and_look(
-    *, gate: Gate, service: str, deploy_id: str, grants: Collection[int]
-) -> Seen | None:
+def take(*, gate: Gate, service: str, deploy_id: str) -> Seen | None:
     """
-    Locks the grants until commit, then looks, at them only.
+    Locks the grants in question until commit, then looks, at them only.
 
     For services, inside a transaction; FOR NO KEY UPDATE as `access.lock_grant`. None
-    where the deploy went under a grant that is not among them.
+    where a grant came while the lock was waited for, and none that is locked is left.
     """
+    rows = _rows(TAKE, gate=gate, service=service, deploy_id=deploy_id)
+    if not rows:
+        return None
+    return _seen_by(gate, rows, service=service, deploy_id=deploy_id)
+
+
+TAKE: Final = "SELECT * FROM bg_decision_take(%s, %s, %s)"
+"""`take` as a statement: the gate's key, the service, the deploy ID."""
+
+_LOOK: Final = "SELECT * FROM bg_decision_look(%s, %s, %s)"
+
+
+def _rows(statement: str, *, gate: Gate, service: str, deploy_id: str) -> Rows:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT * FROM bg_decision_lock(%s, %s, %s, %s)",
-            [gate.pk, service, deploy_id, sorted(grants)],
-        )
-        rows = cursor.fetchall()
-    seen = _seen(rows, gate=gate, service=service, deploy_id=deploy_id)
-    return seen.narrowed(to=grants)
+        cursor.execute(statement, [gate.pk, service, deploy_id])
+        return list(cursor.fetchall())
 
 
-def _seen(
-    rows: Sequence[tuple[Any, ...]], *, gate: Gate, service: str, deploy_id: str
+def _seen_by(gate: Gate, rows: Rows, *, service: str, deploy_id: str) -> Seen:
+    may_finish = flight.may_finish(at_close=gate.at_close)
+    return seen(
+        rows,
+        gate=gate.slug,
+        service=service,
+        deploy_id=deploy_id,
+        may_finish=may_finish,
+    )
+
+
+def seen(
+    rows: Rows, *, gate: str, service: str, deploy_id: str, may_finish: bool = False
 ) -> Seen:
+    """
+    Reads the rows of a look, of which there is one at least; `gate` is its slug.
+
+    `may_finish`: what the gate lets its deploys do after the close. No `bypass` ever
+    depends on it.
+    """
     now, version = rows[0][:2]
     grants, open_ones = {}, []
     deploy, deploy_key, deploy_grant = None, None, None
@@ -95,10 +108,10 @@ def _seen(
             deploy_key, deploy_grant = known, key
             deploy = DeployView(
                 deploy_id,
-                Scope(gate.slug, *scope),
+                Scope(gate, *scope),
                 state,
                 grant,
-                may_finish=flight.may_finish(at_close=gate.at_close),
+                may_finish=may_finish,
             )
     return Seen(
         grants=grants,
@@ -112,12 +125,12 @@ def _seen(
     )
 
 
-def _grant(gate: Gate, values: Sequence[Any]) -> GrantView:
+def _grant(gate: str, values: Sequence[Any]) -> GrantView:
     state, bypass_id, service, branch, artifact, starts_at, expires_at = values[:7]
     max_deploys, used, digest_required, assurance = values[7:11]
     return GrantView(
         bypass_id=bypass_id,
-        scope=Scope(gate.slug, service, branch, artifact),
+        scope=Scope(gate, service, branch, artifact),
         window=Window(starts_at=starts_at, expires_at=expires_at),
         state=state,
         max_deploys=max_deploys,

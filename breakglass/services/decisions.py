@@ -5,43 +5,24 @@ Answer a gate: enforce or bypass.
 before its answer leaves. Whatever goes wrong raises, and the edge answers enforce.
 """
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from typing import Final
-from uuid import UUID, uuid4
 
 from django.db import IntegrityError, connection, transaction
 
 from breakglass import clock
-from breakglass.audit import chain, events, ledger
+from breakglass.audit import events, ledger
 from breakglass.errors import Unavailable
 from breakglass.models import Gate
 from breakglass.queries import access, deciding
 from breakglass.queries.deciding import Seen
 from breakglass.rules import decision as rules
-from breakglass.rules.decision import DeployView, GrantView
-from breakglass.services import deploys
-from breakglass.states import DeployState
+from breakglass.rules.decision import DeployView
+from breakglass.services import admissions, deploys
+from breakglass.services.admissions import Answer, answer_of, judge
 from breakglass.texts import text
 
 _TRIES: Final = 3
-_ADMIT: Final = """
-    INSERT INTO breakglass_deploy (tenant_id, gate_id, grant_id, deploy_id, service,
-      branch, artifact, actor, state, admitted_at)
-    VALUES (%(tenant)s, %(gate)s, %(grant)s, %(deploy_id)s, %(service)s,
-      %(branch)s, %(artifact)s, %(actor)s, %(state)s, %(now)s)
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a gate is told, and the deploy that it is about, if it is on record."""
-
-    decision: rules.Decision
-    deploy: DeployView | None
-    policy_version: int | None
-    evaluated_at: datetime
-    decision_id: UUID
 
 
 def decide(
@@ -59,83 +40,63 @@ def decide(
     seen = _look(gate=gate, question=question)
     if gate.in_setup:
         not_yet = rules.Decision(rules.Verdict.ENFORCE, rules.Reason.NO_GRANT)
-        return _answer(decision=not_yet, deploy=None, seen=seen)
-    decision = _judge(question=question, seen=seen)
+        return answer_of(decision=not_yet, deploy=None, seen=seen)
+    decision = judge(question=question, seen=seen)
     if dry_run or (decision.verdict == rules.Verdict.ENFORCE and not decision.reverts):
-        return _answer(decision=decision, deploy=seen.deploy, seen=seen)
+        return answer_of(decision=decision, deploy=seen.deploy, seen=seen)
     for _ in range(_TRIES):
         try:
-            answer = _settle(gate=gate, question=question, actor=actor, seen=seen)
+            answer = _settle(gate=gate, question=question, actor=actor)
         except IntegrityError:
             # The same deploy was asked about twice at once: the other is on record.
             answer = None
         if answer is not None:
             return answer
-        seen = _look(gate=gate, question=question)
     msg = text("the grants of this gate change too fast to be judged: ask again")
     raise Unavailable(msg)
 
 
-def _settle(
-    *, gate: Gate, question: rules.Question, actor: str, seen: Seen
-) -> Answer | None:
-    """Decides under locks; None where what has to be locked is not what was seen."""
-    answer = _decide_locked(gate=gate, question=question, actor=actor, seen=seen)
+def _settle(*, gate: Gate, question: rules.Question, actor: str) -> Answer | None:
+    """Decides under locks; None where the grants changed while they were waited for."""
+    answer = _decide_locked(gate=gate, question=question, actor=actor)
     if answer is None or answer.decision.verdict != rules.Verdict.BYPASS:
         return answer
     expires_at = answer.decision.expires_at
     if expires_at is not None and clock.db_now() < expires_at:
         return answer
     # The commit took longer than the window: the answer is the later truth.
-    return _decide_locked(gate=gate, question=question, actor=actor, seen=seen)
+    return _decide_locked(gate=gate, question=question, actor=actor)
 
 
 @transaction.atomic
 def _decide_locked(
-    *, gate: Gate, question: rules.Question, actor: str, seen: Seen
+    *, gate: Gate, question: rules.Question, actor: str
 ) -> Answer | None:
     """
-    Locks the grants that were seen, looks again, and writes what the answer owes.
+    Locks the grants in question, looks again, and writes what the answer owes.
 
     Only locked grants are looked at: one that is issued meanwhile answers the gate's
     next question.
     """
-    now_seen = deciding.lock_and_look(
-        gate=gate,
-        service=question.scope.service,
-        deploy_id=question.deploy_id,
-        grants=seen.grants.keys(),
+    seen = deciding.take(
+        gate=gate, service=question.scope.service, deploy_id=question.deploy_id
     )
-    if now_seen is None:
+    if seen is None:
         return None
-    decision = _judge(question=question, seen=now_seen)
-    deploy = now_seen.deploy
+    decision = judge(question=question, seen=seen)
+    deploy = seen.deploy
     if decision.reverts and deploy is not None:
-        deploy = _revert(seen=now_seen, deploy=deploy)
+        deploy = _revert(seen=seen, deploy=deploy)
     elif decision.admits:
         deploy = _admit(
-            gate=gate, question=question, actor=actor, decision=decision, seen=now_seen
+            gate=gate, question=question, actor=actor, decision=decision, seen=seen
         )
-    return _answer(decision=decision, deploy=deploy, seen=now_seen)
+    return answer_of(decision=decision, deploy=deploy, seen=seen)
 
 
 def _look(*, gate: Gate, question: rules.Question) -> Seen:
     return deciding.look(
         gate=gate, service=question.scope.service, deploy_id=question.deploy_id
-    )
-
-
-def _judge(*, question: rules.Question, seen: Seen) -> rules.Decision:
-    """
-    Decides on what was seen.
-
-    While the log is read-only nothing may pass, not even a deploy that was admitted:
-    the rows may be a restored backup's, in which a revoked grant is active again.
-    """
-    if seen.is_read_only:
-        return rules.Decision(rules.Verdict.ENFORCE, rules.Reason.DEGRADED)
-    return rules.decide(
-        question=question, grants=seen.open_ones, deploy=seen.deploy, now=seen.now
     )
 
 
@@ -158,58 +119,17 @@ def _admit(
     seen: Seen,
 ) -> DeployView:
     """Writes the deploy and its entry, in the transaction that holds the grant."""
-    by_id = {grant.bypass_id: (key, grant) for key, grant in seen.grants.items()}
-    key, grant = by_id[decision.bypass_id]
-    scope, state = question.scope, DeployState.ADMITTED
+    found = admissions.admission(
+        question=question, actor=actor, decision=decision, seen=seen
+    )
+    of_gate = {"tenant": gate.tenant_id, "gate": gate.pk}
     with connection.cursor() as cursor:
-        cursor.execute(
-            _ADMIT,
-            {
-                "tenant": gate.tenant_id,
-                "gate": gate.pk,
-                "grant": key,
-                "deploy_id": question.deploy_id,
-                "service": scope.service,
-                "branch": scope.branch,
-                "artifact": scope.artifact,
-                "actor": actor,
-                "state": state.value,
-                "now": seen.now,
-            },
-        )
+        cursor.execute(admissions.ADMIT, {**found.row, **of_gate})
     ledger.append(
         tenant=gate.tenant,
         event=events.DEPLOY_ADMITTED,
         actor=gate.as_actor(),
-        bypass_id=grant.bypass_id,
-        facts=_facts(grant=grant, question=question, actor=actor, now=seen.now),
+        bypass_id=decision.bypass_id,
+        facts=found.facts,
     )
-    return DeployView(question.deploy_id, scope, state.value, grant)
-
-
-def _facts(
-    *, grant: GrantView, question: rules.Question, actor: str, now: datetime
-) -> chain.Facts:
-    scope = question.scope
-    return {
-        "deploy_id": question.deploy_id,
-        "service": scope.service,
-        "branch": scope.branch,
-        "artifact": scope.artifact,
-        "on_behalf_of": actor,
-        "assurance": grant.assurance,
-        "admitted_at": chain.timestamp(now),
-        "expires_at": chain.timestamp(grant.window.expires_at),
-    }
-
-
-def _answer(
-    *, decision: rules.Decision, deploy: DeployView | None, seen: Seen
-) -> Answer:
-    return Answer(
-        decision=decision,
-        deploy=deploy,
-        policy_version=seen.policy_version,
-        evaluated_at=seen.now,
-        decision_id=uuid4(),
-    )
+    return found.deploy

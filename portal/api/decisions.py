@@ -8,6 +8,7 @@ from breakglass.models import Gate
 from breakglass.rules.decision import Question, Verdict
 from breakglass.rules.scopes import Scope
 from breakglass.services import decisions
+from breakglass.services.admissions import Answer
 from breakglass.services.gates import days
 from breakglass.states import Assurance, DeployState
 from portal.api import asking, contacts, counters
@@ -40,7 +41,7 @@ def answered(
         actor=asked.actor,
         dry_run=asked.dry_run,
     )
-    reply = _reply(answer, dry_run=asked.dry_run)
+    reply = reply_of(answer, dry_run=asked.dry_run)
     mode = "dry_run" if asked.dry_run else "live"
     if answer.decision.verdict is Verdict.ENFORCE and not asked.dry_run:
         days.TALLY.note(gate_id=gate.pk, deploy_id=asked.deploy_id)
@@ -53,7 +54,8 @@ def answered(
     return reply
 
 
-def _reply(answer: decisions.Answer, *, dry_run: bool) -> DecisionAnswer:
+def reply_of(answer: Answer, *, dry_run: bool) -> DecisionAnswer:
+    """Returns what goes over the wire; the front sends the same."""
     decision, deploy = answer.decision, answer.deploy
     is_bypass = decision.verdict is Verdict.BYPASS
     known = None

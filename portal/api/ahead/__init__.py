@@ -1,4 +1,4 @@
-"""Decisions ahead of Django: the certain `enforce`, and nothing else."""
+"""Decisions ahead of Django: the certain `enforce`, and the usual bypass."""
 
 from django.conf import settings
 

@@ -2,9 +2,11 @@
 The decision path's own connections: one a thread, and one that listens.
 
 Django's wrapper costs more than the statement itself, so the driver is used as it is,
-with the limits of the application's own connections, and reads only.
+with the limits of the application's own connections. What reads has one that can do
+nothing else; what admits a deploy has another.
 """
 
+import logging
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -16,12 +18,13 @@ from django.conf import settings
 from breakglass.queries.certainty import Connection
 from portal.settings.databases import CONNECT_SECONDS, LIMITS
 
+logger: Final = logging.getLogger(__name__)
+
 Found = TypeVar("Found")
 
 # One plan for all: see the functions of migration 0018.
-_READS: Final = (
-    "-c default_transaction_read_only=on -c plan_cache_mode=force_generic_plan"
-)
+_PLANS: Final = "-c plan_cache_mode=force_generic_plan"
+_READS: Final = f"{_PLANS} -c default_transaction_read_only=on"
 _KEEPALIVE: Final[dict[str, Any]] = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -31,6 +34,7 @@ _KEEPALIVE: Final[dict[str, Any]] = {
 
 class _OfThread(threading.local):
     connection: Connection | None = None
+    writing: Connection | None = None
 
 
 _mine: Final = _OfThread()
@@ -56,11 +60,35 @@ def ask(question: Callable[[Connection], Found]) -> Found:
     return question(_connection())
 
 
+def admit(admission: Callable[[Connection], Found]) -> Found | None:
+    """
+    Returns what the admission finds over this thread's other connection, which writes.
+
+    None where the database did not let it end. Nothing is tried again here: it may be
+    written already, and the endpoint, which finds out, answers the same deploy alike.
+    """
+    try:
+        if _mine.writing is None or _mine.writing.closed:
+            _mine.writing = _connect("breakglass-admissions", _PLANS)
+        return admission(_mine.writing)
+    except psycopg.Error as error:
+        logger.info("decisions.admission_handed_on", extra={"error": repr(error)})
+        _close_writing()
+        return None
+
+
 def close() -> None:
-    """Closes this thread's connection, if it has one."""
+    """Closes this thread's connections, if it has any."""
     if _mine.connection is not None:
         _mine.connection.close()
         _mine.connection = None
+    _close_writing()
+
+
+def _close_writing() -> None:
+    if _mine.writing is not None:
+        _mine.writing.close()
+        _mine.writing = None
 
 
 def listening() -> AbstractContextManager[Connection]:
@@ -75,7 +103,7 @@ def _connection() -> Connection:
     return _mine.connection
 
 
-def _connect(application: str, **options: Any) -> Connection:
+def _connect(application: str, how: str = _READS, **options: Any) -> Connection:
     wanted = settings.DATABASES["default"]
     kept = {"sslmode", "sslrootcert", "sslcert", "sslkey", "target_session_attrs"}
     given = {k: v for k, v in wanted["OPTIONS"].items() if k in kept}
@@ -87,7 +115,7 @@ def _connect(application: str, **options: Any) -> Connection:
         password=wanted["PASSWORD"] or None,
         application_name=application,
         connect_timeout=CONNECT_SECONDS,
-        options=f"{LIMITS} {_READS}",
+        options=f"{LIMITS} {how}",
         autocommit=True,
         prepare_threshold=0 if settings.DECISION_PREPARED else None,
         **given,

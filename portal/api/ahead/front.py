@@ -1,11 +1,13 @@
 """
-The WSGI front: answers the certain `enforce`, and hands everything else to Django.
+The WSGI front: answers the usual questions, and hands everything else to Django.
 
 A question that is plain, from a live token, about a scope without an open grant and a
 deploy that was never admitted has one answer by `rules.decision`. It is given here, at
-a small part of Django's cost. Whatever else arrives (a possible bypass, a deploy seen
-before, an odd body, a wrong token, trouble with the database) is read, decided, refused
-and recorded by the endpoint in `portal.api.decisions`, as if this front were not there.
+a small part of Django's cost; and so is the `bypass` that `services.admissions` finds
+under its locks and writes down. Whatever else arrives (a grant that is over, a deploy
+to be reverted, a dry run of a bypass, an odd body, a wrong token, trouble with the
+database) is read, decided, refused and recorded by the endpoint in
+`portal.api.decisions`, as if this front were not there.
 """
 
 import io
@@ -23,16 +25,19 @@ from django.http import HttpResponse
 from django.middleware.security import SecurityMiddleware
 
 from breakglass.queries import certainty
-from breakglass.queries.certainty import Reading
+from breakglass.queries.certainty import Asker, Reading
 from breakglass.rules import decision as rules
 from breakglass.rules.scopes import Scope
+from breakglass.services import admissions
 from breakglass.services.gates import contacts, days
+from breakglass.states import Assurance
 from portal.api import counters
 from portal.api.ahead import connections, questions
 from portal.api.ahead.questions import Plain
 from portal.api.ahead.snapshot import Snapshot
 from portal.api.asking import BODY_MAX
 from portal.api.contacts import ADDRESS_MAX
+from portal.api.decisions import reply_of
 
 logger: Final = logging.getLogger(__name__)
 
@@ -61,6 +66,9 @@ _COUNTS: Final = {
     )
     for dry_run in (False, True)
 }
+_BYPASSES: Final = counters.DECISIONS.labels(
+    rules.Verdict.BYPASS, rules.Reason.GRANT_IN_FORCE, "live"
+)
 _SECONDS: Final = counters.SECONDS.labels("decisions")
 # Seeded by the system, once a process: a call of the system each time costs more than
 # the rest of the name.
@@ -114,22 +122,42 @@ class DecisionFront:
         if asked is None:
             return None
         found = self._reading(token_hash, asked)
-        if found is None or not found.certain:
+        if found is None or (asked.gate and asked.gate != found.asker.gate):
             return None
-        if asked.gate and asked.gate != found.asker.gate:
-            return None
-        self._note(environ, found, asked)
-        return self._wording.of(found, dry_run=asked.dry_run)
-
-    def _note(self, environ: Environ, found: Reading, asked: Plain) -> None:
-        """Counts the answer as the endpoint does, and tells the gate's page of it."""
+        if not found.certain:
+            return self._admitted(environ, found.asker, token_hash, asked)
         asker = found.asker
         _COUNTS[asked.dry_run].inc()
         if not asked.dry_run:
             days.TALLY.note(gate_id=asker.gate_id, deploy_id=asked.deploy_id)
+        self._note(environ, asker, asked, outcome=_NOTHING.reason)
+        return self._wording.of(found, dry_run=asked.dry_run)
+
+    def _admitted(
+        self, environ: Environ, asker: Asker, token_hash: bytes, asked: Plain
+    ) -> bytes | None:
+        """Lets a deploy through under a grant, or leaves it to the endpoint."""
+        if asked.dry_run:
+            return None
+        scope = Scope(asker.gate, asked.service, asked.branch, asked.artifact)
+        is_strict = asked.require_assurance == Assurance.SIGSTORE
+        question = rules.Question(scope, asked.deploy_id, requires_sigstore=is_strict)
+        ask = admissions.Ask(asker, token_hash, question, asked.actor)
+        answer = connections.admit(lambda primary: admissions.admit(primary, ask))
+        if answer is None:
+            return None
+        _BYPASSES.inc()
+        self._note(environ, asker, asked, outcome=answer.decision.reason)
+        reply = reply_of(answer, dry_run=False)
+        return reply.model_dump_json().encode("ascii")
+
+    def _note(
+        self, environ: Environ, asker: Asker, asked: Plain, *, outcome: str
+    ) -> None:
+        """Tells the gate's page of the call, as the endpoint does."""
         call = contacts.Call(
             call=contacts.DRY_RUN if asked.dry_run else "decision",
-            outcome=_NOTHING.reason,
+            outcome=outcome,
             is_accepted=True,
             token=asker.token,
             address=str(environ.get("REMOTE_ADDR", ""))[:ADDRESS_MAX],

@@ -18,7 +18,8 @@ from portal.api.schemas import WITH_SLASH, WITHOUT_SLASH
 _SERVICE: Final = re.compile(WITH_SLASH.removesuffix("$"), re.ASCII)
 _NAME: Final = re.compile(WITHOUT_SLASH.removesuffix("$"), re.ASCII)
 _LINE: Final = re.compile(r"[ -~]{0,200}")
-_ASSURANCES: Final = frozenset({"sigstore", "offline_quorum"})
+_ANY: Final = "offline_quorum"
+_ASSURANCES: Final = frozenset({"sigstore", _ANY})
 _FIELDS: Final = frozenset(
     {"gate", "service", "deploy_id", "branch", "artifact", "actor"}
     | {"require_assurance", "dry_run"}
@@ -27,11 +28,15 @@ _FIELDS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """The parts of a question that a certain `enforce` depends on."""
+    """A question as `schemas.DecisionQuestion` has it, with the same defaults."""
 
     gate: str
     service: str
     deploy_id: str
+    branch: str
+    artifact: str
+    actor: str
+    require_assurance: str
     dry_run: bool
 
 
@@ -55,22 +60,18 @@ def plain(raw: bytes) -> Plain | None:
     text: dict[str, str] = value  # type: ignore[assignment] # looked at just above
     gate, service = text.get("gate"), text.get("service", "")
     deploy_id = text.get("deploy_id", "")
+    branch, artifact = text.get("branch", ""), text.get("artifact", "")
+    actor, assurance = text.get("actor", ""), text.get("require_assurance", _ANY)
     if (
         not _SERVICE.fullmatch(service)
         or not _NAME.fullmatch(deploy_id)
         or not (gate is None or _NAME.fullmatch(gate))
-        or not _is_rest_plain(text)
+        or not (not branch or _SERVICE.fullmatch(branch))
+        or not (not artifact or _SERVICE.fullmatch(artifact))
+        or not _LINE.fullmatch(actor)
+        or assurance not in _ASSURANCES
     ):
         return None
-    return Plain(gate or "", service, deploy_id, dry_run)
-
-
-def _is_rest_plain(text: dict[str, str]) -> bool:
-    """Looks at what a certain `enforce` does not depend on, and that must be valid."""
-    branch, artifact = text.get("branch"), text.get("artifact")
-    return (
-        (not branch or _SERVICE.fullmatch(branch) is not None)
-        and (not artifact or _SERVICE.fullmatch(artifact) is not None)
-        and _LINE.fullmatch(text.get("actor", "")) is not None
-        and text.get("require_assurance", "sigstore") in _ASSURANCES
+    return Plain(
+        gate or "", service, deploy_id, branch, artifact, actor, assurance, dry_run
     )

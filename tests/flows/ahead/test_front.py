@@ -52,13 +52,6 @@ def test_it_costs_one_statement_and_writes_nothing(front, gate_token):
     assert not Deploy.objects.exists()
 
 
-def test_an_open_grant_is_left_to_the_endpoint(front, gate_token, active_grant):
-    assert front.ask(gate_token) is None
-    assert json.loads(front.handed_on[0]) == QUESTION
-
-    assert front.ask(gate_token, service="payments")["decision"] == "enforce"
-
-
 def test_a_grant_that_is_over_but_not_swept_is_left_to_the_endpoint(
     front, gate_token, active_grant, advance
 ):

@@ -150,7 +150,16 @@ def test_a_token_is_not_believed_from_its_end_on(snapshot, gate, gate_token):
 
 def test_between_two_beats_a_token_ends_by_the_time_that_passed(monkeypatch):
     at = datetime(2026, 1, 1, tzinfo=UTC)
-    asker = certainty.Asker(1, "prod-deploy", "bg_live_", at + timedelta(seconds=1), 1)
+    asker = certainty.Asker(
+        gate_id=1,
+        gate="prod-deploy",
+        tenant_id=1,
+        tenant_uuid="",
+        tenant="acme",
+        token="bg_live_",
+        expires_at=at + timedelta(seconds=1),
+        policy_version=1,
+    )
     copy = module.Snapshot()
     copy._state = replace(
         module.EMPTY, askers={token_hash("Bearer " + "x" * 43): asker}, at=at

@@ -148,7 +148,7 @@ def test_a_gate_that_was_not_turned_on_is_told_to_enforce_unasked(acme, monkeypa
     def judged(**_words):
         pytest.fail("what is not turned on is not judged")
 
-    monkeypatch.setattr(decisions, "_judge", judged)
+    monkeypatch.setattr(decisions, "judge", judged)
     made = registry.register(
         tenant=acme,
         slug="next",

@@ -9,7 +9,7 @@ from django.db.utils import InternalError
 
 from breakglass.errors import NotPermitted, Unavailable
 from breakglass.rules.decision import Decision, Reason, Verdict
-from breakglass.services.decisions import Answer
+from breakglass.services.admissions import Answer
 from portal.api import counters, decisions
 from tests.conformance.api.gate_client import DECISIONS, ask, assert_enforced, call
 

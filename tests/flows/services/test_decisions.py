@@ -1,6 +1,5 @@
 """What a gate is told, and what is written before it is told."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -270,25 +269,16 @@ def test_a_deploys_scope_and_grant_are_frozen_and_its_end_is_final(gate, grant):
         rows._raw_delete("default")
 
 
-def test_a_deploy_under_a_grant_that_is_not_locked_is_looked_at_again(
+def test_where_grants_changed_while_they_were_waited_for_they_are_taken_again(
     gate, grant, monkeypatch
 ):
-    steps.ask(gate, "gha-1")
-    look, calls = deciding.look, []
+    take, calls = deciding.take, []
 
-    def first_without_it(**words):
+    def at_the_second_try(**words):
         calls.append(words)
-        if len(calls) == 1:  # the deploy and its grant turn up only then
-            words["service"], words["deploy_id"] = "payments", "gha-2"
-            seen = look(**words)
-            return replace(seen, grants={-1: grant_view()}, open_ones=(grant_view(),))
-        return look(**words)
+        return take(**words) if len(calls) > 1 else None
 
-    def grant_view():
-        (only,) = look(gate=gate, service="checkout", deploy_id="gha-1").grants.values()
-        return only
-
-    monkeypatch.setattr(deciding, "look", first_without_it)
+    monkeypatch.setattr(deciding, "take", at_the_second_try)
 
     assert steps.verdict(steps.ask(gate, "gha-1")) == BYPASS
     assert len(calls) == 2
@@ -296,7 +286,7 @@ def test_a_deploy_under_a_grant_that_is_not_locked_is_looked_at_again(
 
 
 def test_grants_that_change_too_fast_are_not_judged(gate, grant, monkeypatch):
-    monkeypatch.setattr(deciding, "lock_and_look", lambda **_: None)
+    monkeypatch.setattr(deciding, "take", lambda **_: None)
 
     with pytest.raises(Unavailable):
         steps.ask(gate)
