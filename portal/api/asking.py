@@ -1,5 +1,6 @@
 """What a gate sent: size, token, form and meaning, checked in that order."""
 
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Final, TypeVar
 
@@ -10,6 +11,7 @@ from breakglass.models import Gate
 from portal.api import auth, strict_json
 from portal.api.refusals import Refused
 from portal.api.schemas import Asked
+from portal.api.strict_json import Json
 
 BODY_MAX: Final = 4096
 _INVALID: Final = "invalid_input"
@@ -24,9 +26,16 @@ def gate_and_body(request: HttpRequest, schema: type[Body]) -> tuple[Gate, Body]
     No body byte is read before the token is known, and never more than one byte
     beyond BODY_MAX.
     """
-    length = _stated_length(request)
+    length = stated_length(request, most=BODY_MAX)
     gate = auth.gate_of(request)
-    body = _parsed(_read(request, length), schema)
+    raw = read(request, length=length, most=BODY_MAX)
+    body = checked(value_of(raw, parse=strict_json.parse), schema)
+    require_own(gate, body)
+    return gate, body
+
+
+def require_own(gate: Gate, body: Asked) -> None:
+    """Refuses a body that names another gate than the token."""
     if body.gate and body.gate != gate.slug:
         raise Refused(
             HTTPStatus.FORBIDDEN,
@@ -34,10 +43,9 @@ def gate_and_body(request: HttpRequest, schema: type[Body]) -> tuple[Gate, Body]
             "this token does not speak for the gate that the body names",
             field="gate",
         )
-    return gate, body
 
 
-def _stated_length(request: HttpRequest) -> int:
+def stated_length(request: HttpRequest, *, most: int) -> int:
     """Returns the length that the request states, or refuses it."""
     stated = request.META.get("CONTENT_LENGTH") or ""
     if not stated and request.META.get("HTTP_TRANSFER_ENCODING"):
@@ -50,21 +58,22 @@ def _stated_length(request: HttpRequest) -> int:
     if not (stated.isascii() and stated.isdigit()):
         raise _bad_request("Content-Length is no number")
     # Compared as text first: thousands of digits are not worth converting.
-    if len(stated.lstrip("0")) > len(str(BODY_MAX)) or int(stated) > BODY_MAX:
-        raise _too_large()
+    if len(stated.lstrip("0")) > len(str(most)) or int(stated) > most:
+        raise _too_large(most)
     return int(stated)
 
 
-def _read(request: HttpRequest, length: int) -> bytes:
+def read(request: HttpRequest, *, length: int, most: int) -> bytes:
+    """Returns the bytes of the body, of which `length` were stated."""
     if request.content_type != "application/json":
         raise Refused(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media_type",
             "send Content-Type: application/json",
         )
-    raw = bytes(request.read(BODY_MAX + 1))
-    if len(raw) > BODY_MAX:
-        raise _too_large()
+    raw = bytes(request.read(most + 1))
+    if len(raw) > most:
+        raise _too_large(most)
     if len(raw) < length:  # whoever hung up will not hear the answer
         raise _bad_request("the body did not arrive whole")
     return raw
@@ -74,21 +83,27 @@ def _bad_request(detail: str) -> Refused:
     return Refused(HTTPStatus.BAD_REQUEST, "bad_request", detail)
 
 
-def _too_large() -> Refused:
+def _too_large(most: int) -> Refused:
     return Refused(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "too_large",
-        f"the body is larger than {BODY_MAX} bytes",
+        f"the body is larger than {most} bytes",
     )
 
 
-def _parsed(raw: bytes, schema: type[Body]) -> Body:
+def value_of(raw: bytes, *, parse: Callable[[bytes], Json]) -> dict[str, Json]:
+    """Returns the JSON object that the bytes are."""
     try:
-        value = strict_json.parse(raw)
+        value = parse(raw)
     except strict_json.Malformed as exc:
-        raise _unprocessable("malformed_json", str(exc)) from exc
+        raise unprocessable(str(exc), code="malformed_json") from exc
     if not isinstance(value, dict):
-        raise _unprocessable(_INVALID, "the body must be a JSON object")
+        raise unprocessable("the body must be a JSON object")
+    return value
+
+
+def checked(value: Mapping[str, Json], schema: type[Body]) -> Body:
+    """Returns the value as the schema reads it, or refuses, naming the field."""
     try:
         return schema.model_validate(value)
     except ValidationError as exc:
@@ -101,17 +116,16 @@ def _first_of(exc: ValidationError) -> Refused:
     place = str(fault["loc"][0]) if fault["loc"] else ""
     match fault["type"]:
         case "missing":
-            return _unprocessable(_INVALID, f"{place} is missing", field=place)
+            return unprocessable(f"{place} is missing", field=place)
         case "extra_forbidden":
             known = strict_json.shown(place)
-            return _unprocessable(
-                _INVALID, f"{known} is not a field of this call", field=known.strip("'")
+            return unprocessable(
+                f"{known} is not a field of this call", field=known.strip("'")
             )
         case _:
-            return _unprocessable(
-                _INVALID, f"{place}: {fault['msg'].lower()}", field=place
-            )
+            return unprocessable(f"{place}: {fault['msg'].lower()}", field=place)
 
 
-def _unprocessable(code: str, detail: str, *, field: str = "") -> Refused:
+def unprocessable(detail: str, *, field: str = "", code: str = _INVALID) -> Refused:
+    """Returns the refusal of a body that does not say what it must."""
     return Refused(HTTPStatus.UNPROCESSABLE_ENTITY, code, detail, field=field)

@@ -15,6 +15,10 @@ from portal.api.refusals import Refused
 # Also read ahead of Django. One bounded class: it cannot backtrack, and a header that a
 # proxy joined with a comma does not match.
 BEARER: Final = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9_-]{16,200})", re.A)
+_TOKEN_MAX: Final = 200
+
+PATH_TOKEN: Final = "breakglass.path_token"  # noqa: S105 - a key, not a secret
+"""Where a token is kept that stood in the address (portal.api.front)."""
 
 
 def gate_of(request: HttpRequest) -> Gate:
@@ -25,9 +29,9 @@ def gate_of(request: HttpRequest) -> Gate:
     the secret. Missing, malformed, unknown, revoked and outdated tokens, and tokens of
     inactive gates or tenants, get one and the same answer.
     """
-    match = BEARER.fullmatch(request.META.get("HTTP_AUTHORIZATION", ""))
-    if match is not None:
-        token_hash = hashlib.sha256(match[1].encode("ascii")).digest()
+    token = _token(request)
+    if token:
+        token_hash = hashlib.sha256(token.encode("ascii")).digest()
         known = access.token_by_hash(token_hash=token_hash)
         if known is not None:
             contacts.met(request, known.token)
@@ -39,3 +43,12 @@ def gate_of(request: HttpRequest) -> Gate:
         "send the gate's token: Authorization: Bearer bg_live_…",
         headers={"WWW-Authenticate": 'Bearer realm="breakglass"'},
     )
+
+
+def _token(request: HttpRequest) -> str:
+    """Returns what the header, else the address, holds of a token's form; else ""."""
+    header = request.META.get("HTTP_AUTHORIZATION", "")
+    match = BEARER.fullmatch(header)
+    if match is not None:
+        return match[1]
+    return "" if header else str(request.META.get(PATH_TOKEN, ""))[:_TOKEN_MAX]

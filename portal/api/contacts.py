@@ -1,17 +1,18 @@
 """Tells the gate's page who called, after the answer is made and whatever it was."""
 
-import json
 from http import HTTPStatus
 from typing import Final
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 
 from breakglass.models import GateToken
 from breakglass.services.gates import contacts
+from portal.api.refusals import Refused
 from portal.api.schemas import FIELDS
 
 _TOKEN: Final = "breakglass.token"  # noqa: S105 - a key, not a secret
 _TOLD: Final = "breakglass.told"
+_REFUSED: Final = "breakglass.refused"
 ADDRESS_MAX: Final = 60
 
 
@@ -25,16 +26,21 @@ def told(request: HttpRequest, *, call: str, outcome: str) -> None:
     request.META[_TOLD] = (call, outcome)
 
 
-def note(request: HttpRequest, response: HttpResponse, *, endpoint: str) -> None:
+def refused(request: HttpRequest, refusal: Refused) -> None:
+    """Remembers that the gate is about to hear a refusal, in whatever language."""
+    request.META[_REFUSED] = refusal
+
+
+def note(request: HttpRequest, *, endpoint: str) -> None:
     """Notes the call of a known token; an unknown one belongs to no gate."""
     token: GateToken | None = request.META.get(_TOKEN)
     if token is None:
         return
-    is_refused = response.status_code >= HTTPStatus.BAD_REQUEST
+    refusal: Refused | None = request.META.get(_REFUSED)
     call, outcome = request.META.get(_TOLD, (endpoint, "ok"))
-    if is_refused:
-        outcome = _code(response)
-        if response.status_code == HTTPStatus.UNAUTHORIZED:
+    if refusal is not None:
+        outcome = _code(refusal)
+        if refusal.status == HTTPStatus.UNAUTHORIZED:
             outcome = _why(token)
     contacts.note(
         gate_id=token.gate_id,
@@ -42,18 +48,17 @@ def note(request: HttpRequest, response: HttpResponse, *, endpoint: str) -> None
         call=contacts.Call(
             call=call,
             outcome=outcome,
-            is_accepted=not is_refused,
+            is_accepted=refusal is None,
             token=token.prefix,
             address=str(request.META.get("REMOTE_ADDR", ""))[:ADDRESS_MAX],
         ),
     )
 
 
-def _code(response: HttpResponse) -> str:
+def _code(refusal: Refused) -> str:
     """Names the field only where it is one of ours: callers may send any other."""
-    said = json.loads(response.content)["error"]
-    field = said.get("field") or ""
-    return f"{said['code']} {field if field in FIELDS else ''}".strip()[:ADDRESS_MAX]
+    field = refusal.field if refusal.field in FIELDS else ""
+    return f"{refusal.code} {field}".strip()[:ADDRESS_MAX]
 
 
 def _why(token: GateToken) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from pydantic.json_schema import models_json_schema
 
 from portal.api import examples, schemas
+from portal.api.languages import described
 from portal.api.schemas import Wire
 from portal.api.strict_json import Json
 
@@ -144,6 +145,10 @@ def document() -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method] = _described(operation)
+    refused: dict[HTTPStatus, Any] = {
+        status: _refusal(status, _MEANS[status]) for status in _ALWAYS
+    }
+    paths |= described.paths(refused)
     return {
         "openapi": "3.1.0",
         "info": {

@@ -10,25 +10,10 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from pydantic import RootModel
 
-from breakglass.rules.decision import Reason
 from portal.api import description, examples
 from portal.api.edge import Endpoint
+from portal.api.reasons import REASONS
 from portal.api.strict_json import Json
-
-REASONS: Final = {
-    Reason.GRANT_IN_FORCE: "A bypass covers this deploy. The only one that ships.",
-    Reason.NO_GRANT: "No bypass in force covers this scope.",
-    Reason.DEPLOY_LIMIT_REACHED: "The bypass has let through as many as it may.",
-    Reason.DIGEST_REQUIRED: "The tier wants artifact as sha256: and 64 hex digits.",
-    Reason.ASSURANCE_TOO_LOW: (
-        "A bypass covers it, signed under the outage fallback: not what you require."
-    ),
-    Reason.EXPIRED: "This deploy's bypass is over: roll back.",
-    Reason.REVOKED: "This deploy's bypass was closed early: roll back.",
-    Reason.ENDED: "This deploy has ended: a new one needs a new deploy_id.",
-    Reason.DRILL: "A drill: nothing ships.",
-    Reason.DEGRADED: "The portal cannot decide safely now.",
-}
 
 
 def _openapi(_request: HttpRequest) -> RootModel[dict[str, object]]:

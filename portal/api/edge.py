@@ -39,16 +39,22 @@ class Endpoint:
         try:
             response = self._answer(request, place)
         except Exception as exc:  # noqa: BLE001  # the edge: it denies, logs and counts
-            response = refusals.answer(exc, endpoint=self.name)
+            refusal = refusals.of(exc, endpoint=self.name)
+            contacts.refused(request, refusal)
+            response = self.refuse(request, refusal)
         response.headers["Content-Length"] = str(len(response.content))
-        self._note(request, response)
+        self._note(request)
         counters.SECONDS.labels(self.name).observe(time.perf_counter() - began)
         return response
 
-    def _note(self, request: HttpRequest, response: HttpResponse) -> None:
+    def refuse(self, _request: HttpRequest, refusal: Refused) -> HttpResponse:
+        """Returns a refusal in the words of this address; must not raise."""
+        return refusals.answer(refusal)
+
+    def _note(self, request: HttpRequest) -> None:
         """The answer is made: what fails now is logged, and harms it no more."""
         try:
-            contacts.note(request, response, endpoint=self.name)
+            contacts.note(request, endpoint=self.name)
         except Exception:  # an edge: the answer is made, whatever fails here is logged
             logger.exception("gate.contact_not_noted")
 

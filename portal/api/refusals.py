@@ -40,10 +40,15 @@ class Refused(Exception):
         self.headers = headers or {}
 
 
-def answer(error: Exception, *, endpoint: str) -> HttpResponse:
+def of(error: Exception, *, endpoint: str) -> Refused:
     """Returns the refusal for any failure whatever, and counts it."""
     refusal = _refusal(error, endpoint=endpoint)
     counters.ERRORS.labels(endpoint, refusal.code).inc()
+    return refusal
+
+
+def answer(refusal: Refused) -> HttpResponse:
+    """Returns the refusal in the words of the JSON API."""
     body = ErrorAnswer(
         error=ErrorPart(
             code=refusal.code, detail=str(refusal), field=refusal.field or None

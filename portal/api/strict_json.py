@@ -8,18 +8,32 @@ caller expects (security.md T27).
 
 import json
 import math
-from collections.abc import Sequence
-from typing import Final, NoReturn
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
 MAX_DEPTH: Final = 8
 MAX_DIGITS: Final = 18
 _SHOWN: Final = 40
+# The last quote may be missing: what follows is then text, and the parser says so.
+_STRING: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+_BRACKET: Final = re.compile(r"[\[\]{}]")
+_UNHELD: Final = re.compile("[\x00\ud800-\udfff]")
 
 
 class Malformed(ValueError):
     """The bytes are not the JSON that we read; the message says what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How deep a document may nest, and how many characters a number may have."""
+
+    depth: int = MAX_DEPTH
+    digits: int = MAX_DIGITS
 
 
 def parse(raw: bytes) -> Json:
@@ -30,13 +44,23 @@ def parse(raw: bytes) -> Json:
     at most MAX_DEPTH levels and MAX_DIGITS characters a number, and no text that
     PostgreSQL cannot hold (NUL, lone surrogates). The caller bounds the length.
     """
+    return _parse(raw, depth=MAX_DEPTH, decode=_DECODER.decode)
+
+
+def parse_within(raw: bytes, limits: Limits) -> Json:
+    """Does the same within other limits, for languages that nest deeper than ours."""
+    decode = _decoder(digits=limits.digits).decode
+    return _parse(raw, depth=limits.depth, decode=decode)
+
+
+def _parse(raw: bytes, *, depth: int, decode: Callable[[str], Any]) -> Json:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         raise Malformed("the body is not UTF-8") from None
-    _bound_depth(text)
+    _bound_depth(text, most=depth)
     try:
-        value: Json = _DECODER.decode(text)
+        value: Json = decode(text)
     except json.JSONDecodeError as exc:
         raise Malformed(
             f"the body is not JSON: {exc.msg.lower()} at character {exc.pos + 1}"
@@ -52,28 +76,16 @@ def shown(text: str) -> str:
     return quoted if len(text) <= _SHOWN else f"{quoted}..."
 
 
-def _bound_depth(text: str) -> None:
+def _bound_depth(text: str, *, most: int) -> None:
     """Counts brackets outside strings, before a parser recurses into them."""
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
+    if text.count("[") + text.count("{") <= most:
         return  # however they nest; what a gate usually sends has one
-    depth, in_string, escaped = 0, False, False
-    for character in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            else:
-                in_string = character != '"'
-        elif character == '"':
-            in_string = True
-        elif character in "[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                msg = f"the body is nested deeper than {MAX_DEPTH} levels"
-                raise Malformed(msg)
-        elif character in "]}":
-            depth -= 1
+    depth = 0
+    for bracket in _BRACKET.findall(_STRING.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        if depth > most:
+            msg = f"the body is nested deeper than {most} levels"
+            raise Malformed(msg)
 
 
 def _object(pairs: Sequence[tuple[str, Json]]) -> Json:
@@ -86,24 +98,26 @@ def _object(pairs: Sequence[tuple[str, Json]]) -> Json:
     return found
 
 
-def _integer(digits: str) -> int:
-    _bound_digits(digits)
-    return int(digits)
+def _decoder(*, digits: int) -> json.JSONDecoder:
+    def bound(number: str) -> str:
+        if len(number) > digits:
+            msg = f"a number is longer than {digits} characters"
+            raise Malformed(msg)
+        return number
 
+    def decimal(number: str) -> float:
+        found = float(bound(number))
+        if not math.isfinite(found):
+            msg = f"the number {shown(number)} is too large"
+            raise Malformed(msg)
+        return found
 
-def _decimal(digits: str) -> float:
-    _bound_digits(digits)
-    number = float(digits)
-    if not math.isfinite(number):
-        msg = f"the number {shown(digits)} is too large"
-        raise Malformed(msg)
-    return number
-
-
-def _bound_digits(digits: str) -> None:
-    if len(digits) > MAX_DIGITS:
-        msg = f"a number is longer than {MAX_DIGITS} characters"
-        raise Malformed(msg)
+    return json.JSONDecoder(
+        object_pairs_hook=_object,
+        parse_int=lambda number: int(bound(number)),
+        parse_float=decimal,
+        parse_constant=_constant,
+    )
 
 
 def _constant(name: str) -> NoReturn:
@@ -112,9 +126,9 @@ def _constant(name: str) -> NoReturn:
 
 
 def _check_text(value: Json) -> None:
-    """Recurses at most MAX_DEPTH deep, which the brackets have been counted for."""
+    """Recurses no deeper than the brackets were counted to go."""
     if isinstance(value, str):
-        if "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value):
+        if _UNHELD.search(value):
             msg = f"the text {shown(value)} holds a NUL or half of a surrogate pair"
             raise Malformed(msg)
     elif isinstance(value, list):
@@ -126,9 +140,4 @@ def _check_text(value: Json) -> None:
             _check_text(item)
 
 
-_DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_object,
-    parse_int=_integer,
-    parse_float=_decimal,
-    parse_constant=_constant,
-)
+_DECODER: Final = _decoder(digits=MAX_DIGITS)

@@ -1,9 +1,10 @@
 """Addresses under /api/. Anything else there is a refusal in JSON, never a page."""
 
-from django.urls import path, re_path
+from django.urls import include, path, re_path
 
 from portal.api import decisions, deploys, documentation, gates, receipts
 from portal.api.edge import Endpoint, nothing_here
+from portal.api.languages import addresses
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -13,6 +14,7 @@ urlpatterns = [
     path("v1/deploys/<str:deploy_id>", deploys.finish, name="api-deploy"),
     path("v1/gates/heartbeat", gates.heartbeat, name="api-heartbeat"),
     path("v1/openapi.json", documentation.openapi, name="api-openapi"),
+    path("v1/", include(addresses.urlpatterns)),
     path("docs", documentation.page, name="api-docs"),
     re_path(
         r"", Endpoint("none", dict.fromkeys(METHODS, nothing_here)), name="api-none"

@@ -10,7 +10,7 @@ import pytest
 
 from breakglass.rules.decision import Reason
 from portal.api import description, examples, schemas
-from portal.api.documentation import REASONS
+from portal.api.reasons import REASONS
 from tests.conformance.api.gate_client import call
 
 GOLDEN = [
