@@ -123,6 +123,14 @@ class GateKind(TextChoices):
     SHELL = "shell", text("Shell or anything else")
 
 
+class IdentityKind(TextChoices):
+    """Whose tokens a machine shows instead of a gate's secret."""
+
+    GITHUB_ACTIONS = "github_actions", "GitHub Actions"
+    GITLAB_CI = "gitlab_ci", "GitLab CI"
+    KUBERNETES = "kubernetes", "Kubernetes"
+
+
 class ProofMethod(TextChoices):
     """How a person proved, for one decision, who they are."""
 

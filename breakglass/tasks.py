@@ -88,6 +88,12 @@ def summarize_gates() -> None:
 
 
 @shared_task(**_OPTIONS)
+def fetch_identity_keys() -> None:
+    """Fetches the keys that machines' tokens are checked with."""
+    SWEEPS["fetch_identity_keys"]()
+
+
+@shared_task(**_OPTIONS)
 def refresh_trust() -> None:
     """Fetches the trust config of an external instance, once a day."""
     SWEEPS["refresh_trust"]()

@@ -10,6 +10,7 @@ from breakglass.rules.evidence import Proof
 from breakglass.services import requests as request_services
 from breakglass.services.approving import approvals
 from breakglass.services.approving.freezing import RequestWish
+from breakglass.services.gates import machines as machine_services
 from breakglass.services.gates import registry as gate_services
 from breakglass.services.gates import tokens as token_services
 from breakglass.services.people import accounts as people_services
@@ -97,6 +98,18 @@ def gate(tenant, slug, *, environment="", data_class="", in_setup=False):
 def token(gate):
     """Issues a token of the gate."""
     return token_services.issue(gate=gate, actor=OPERATOR)
+
+
+def machine(gate, *, issuer="https://127.0.0.1/nobody"):
+    """Lets a job of GitHub's speak for the gate, of an issuer that never answers."""
+    return machine_services.add(
+        gate=gate,
+        kind="github_actions",
+        issuer=issuer,
+        audience=f"https://breakglass.example.com/t/acme/gates/{gate.slug}",
+        claims={"repository_id": "123456", "repository_owner_id": "4242"},
+        actor=OPERATOR,
+    )
 
 
 def wish(gate, **fields):

@@ -14,6 +14,7 @@ from breakglass.models.findings import (
 from breakglass.models.gates import Gate, GateContact, GateSetup, GateToken
 from breakglass.models.grants import Countersignature, Grant
 from breakglass.models.logs import Export, LogStanding, Reanchor
+from breakglass.models.machines import GateIdentity, TokenIssuer, TokenUse
 from breakglass.models.notifications import Channel, Notification
 from breakglass.models.outbox import OutboxMessage
 from breakglass.models.people import Identity, RoleGroup, RoleMember, User
@@ -50,6 +51,7 @@ __all__ = [
     "Gate",
     "GateContact",
     "GateDay",
+    "GateIdentity",
     "GateSetup",
     "GateToken",
     "Grant",
@@ -74,6 +76,8 @@ __all__ = [
     "RoleMember",
     "Tenant",
     "Tier",
+    "TokenIssuer",
+    "TokenUse",
     "User",
 ]
 

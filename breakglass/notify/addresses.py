@@ -149,7 +149,7 @@ def require_public(*, host: str, port: int | None) -> None:
             raise _forbidden("that is not a host name")
         if "https" in getproxies() and not proxy_bypass(host):
             return
-    if not all(_is_public(found) for found in _lookup(literal)):
+    if not all(is_public(found) for found in _lookup(literal)):
         raise _forbidden("the host is not on the public internet")
 
 
@@ -179,8 +179,12 @@ def _is_literal(host: str) -> bool:
     return True
 
 
-def _is_public(address: str) -> bool:
-    """Unwraps IPv4 inside IPv6 first: `::ffff:127.0.0.1` is loopback."""
+def is_public(address: str) -> bool:
+    """
+    Says whether an IP address is one of the internet.
+
+    Unwraps IPv4 inside IPv6 first: `::ffff:127.0.0.1` is loopback.
+    """
     found = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(found, ipaddress.IPv6Address):
         inner = found.ipv4_mapped or found.sixtofour

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from pydantic import ValidationError
 
 from breakglass.models import Gate
+from breakglass.rules.identifiers import check_identifier
 from portal.api import auth, strict_json
 from portal.api.refusals import Refused
 from portal.api.schemas import Asked
@@ -19,23 +20,33 @@ _INVALID: Final = "invalid_input"
 Body = TypeVar("Body", bound=Asked)
 
 
-def gate_and_body(request: HttpRequest, schema: type[Body]) -> tuple[Gate, Body]:
+def gate_and_body(
+    request: HttpRequest, schema: type[Body], *, deploy_id: str = ""
+) -> tuple[Gate, Body]:
     """
     Returns the asking gate and its parsed body, or refuses.
 
     No body byte is read before the token is known, and never more than one byte
-    beyond BODY_MAX.
+    beyond BODY_MAX. `deploy_id` is the one in the address, where the call has one.
     """
     length = stated_length(request, most=BODY_MAX)
-    gate = auth.gate_of(request)
+    caller = auth.caller_of(request)
     raw = read(request, length=length, most=BODY_MAX)
     body = checked(value_of(raw, parse=strict_json.parse), schema)
-    require_own(gate, body)
-    return gate, body
+    require_own(request, caller, body, deploy_id=deploy_id)
+    return caller.gate, body
 
 
-def require_own(gate: Gate, body: Asked) -> None:
-    """Refuses a body that names another gate than the token."""
+def require_own(
+    request: HttpRequest, caller: auth.Caller, body: Asked, *, deploy_id: str = ""
+) -> None:
+    """
+    Refuses a body that names another gate than the token, or another deploy.
+
+    A machine's token is for one deploy only. Called last, when nothing else is wrong
+    with the body: a question that is refused uses no token up.
+    """
+    gate = caller.gate
     if body.gate and body.gate != gate.slug:
         raise Refused(
             HTTPStatus.FORBIDDEN,
@@ -43,6 +54,11 @@ def require_own(gate: Gate, body: Asked) -> None:
             "this token does not speak for the gate that the body names",
             field="gate",
         )
+    deploy_id = getattr(body, "deploy_id", deploy_id)
+    if deploy_id:
+        check_identifier(deploy_id, field="deploy_id", slash=False)
+        is_rehearsal = getattr(body, "dry_run", False)
+        auth.require_for(request, caller, deploy_id, dry_run=is_rehearsal)
 
 
 def stated_length(request: HttpRequest, *, most: int) -> int:

@@ -1,24 +1,39 @@
 """Tells the gate's page who called, after the answer is made and whatever it was."""
 
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
 from django.http import HttpRequest
 
-from breakglass.models import GateToken
+from breakglass.models import Gate, GateToken
 from breakglass.services.gates import contacts
 from portal.api.refusals import Refused
 from portal.api.schemas import FIELDS
 
-_TOKEN: Final = "breakglass.token"  # noqa: S105 - a key, not a secret
+_MET: Final = "breakglass.met"
 _TOLD: Final = "breakglass.told"
 _REFUSED: Final = "breakglass.refused"
 ADDRESS_MAX: Final = 60
 
 
-def met(request: HttpRequest, token: GateToken) -> None:
+@dataclass(frozen=True, slots=True)
+class _Met:
+    """Who called, under which name people know it, and why it would be refused."""
+
+    gate: Gate
+    shown: str
+    why: str
+
+
+def met(request: HttpRequest, *, gate: Gate, shown: str, why: str = "") -> None:
+    """Remembers which gate the request is of, and why its bearer is turned away."""
+    request.META[_MET] = _Met(gate, shown, why)
+
+
+def met_token(request: HttpRequest, token: GateToken) -> None:
     """Remembers whose token the request carries, also when it works no longer."""
-    request.META[_TOKEN] = token
+    met(request, gate=token.gate, shown=token.prefix, why=_why(token))
 
 
 def told(request: HttpRequest, *, call: str, outcome: str) -> None:
@@ -32,24 +47,24 @@ def refused(request: HttpRequest, refusal: Refused) -> None:
 
 
 def note(request: HttpRequest, *, endpoint: str) -> None:
-    """Notes the call of a known token; an unknown one belongs to no gate."""
-    token: GateToken | None = request.META.get(_TOKEN)
-    if token is None:
+    """Notes the call of a known bearer; an unknown one belongs to no gate."""
+    known: _Met | None = request.META.get(_MET)
+    if known is None:
         return
     refusal: Refused | None = request.META.get(_REFUSED)
     call, outcome = request.META.get(_TOLD, (endpoint, "ok"))
     if refusal is not None:
         outcome = _code(refusal)
         if refusal.status == HTTPStatus.UNAUTHORIZED:
-            outcome = _why(token)
+            outcome = known.why[:ADDRESS_MAX]
     contacts.note(
-        gate_id=token.gate_id,
-        gate=token.gate.slug,
+        gate_id=known.gate.pk,
+        gate=known.gate.slug,
         call=contacts.Call(
             call=call,
             outcome=outcome,
             is_accepted=refusal is None,
-            token=token.prefix,
+            token=known.shown,
             address=str(request.META.get("REMOTE_ADDR", ""))[:ADDRESS_MAX],
         ),
     )

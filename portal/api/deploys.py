@@ -4,7 +4,6 @@ from typing import Final
 
 from django.http import HttpRequest
 
-from breakglass.rules.identifiers import check_identifier
 from breakglass.services import deploys
 from breakglass.states import DeployState
 from portal.api import asking
@@ -13,8 +12,7 @@ from portal.api.schemas import DeployAnswer, DeployPart, DeployReport
 
 
 def _report(request: HttpRequest, deploy_id: str) -> DeployAnswer:
-    gate, report = asking.gate_and_body(request, DeployReport)
-    deploy_id = check_identifier(deploy_id, field="deploy_id", slash=False)
+    gate, report = asking.gate_and_body(request, DeployReport, deploy_id=deploy_id)
     if report.state == "running":
         deploy = deploys.heartbeat(gate=gate, deploy_id=deploy_id)
     else:

@@ -48,6 +48,9 @@ DEPLOY_REPORT_DEADLINE: Final = timedelta(
 # Behind a pooler that cuts sessions into transactions LISTEN is deaf: both off.
 DECISION_SNAPSHOT: bool = env.bool("BREAKGLASS_DECISION_SNAPSHOT", True)
 DECISION_PREPARED: bool = env.bool("BREAKGLASS_DECISION_PREPARED", True)
+# Where the keys of machines' tokens may be fetched beside the public internet.
+IDENTITY_HOSTS: list[str] = env.list("BREAKGLASS_IDENTITY_HOSTS", [])
+IDENTITY_TLS_CA: str = env.str("BREAKGLASS_IDENTITY_TLS_CA", "")
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",

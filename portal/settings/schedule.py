@@ -18,6 +18,7 @@ SWEEPS: Final = {
     "raise_findings": 60,  # looks often; each tenant is judged every ten minutes
     "summarize_gates": 300,
     "refresh_trust": 600,
+    "fetch_identity_keys": 10,  # looks often; each issuer is asked every 15 minutes
     "send_checkpoints": 15,
     "guard_logs": 30,
     "check_logs": 60,

@@ -5,6 +5,7 @@ from hashlib import sha256
 
 from breakglass.audit import chain, events
 from breakglass.signing import statements
+from tests.conformance import golden_gates
 
 START = datetime(2026, 11, 22, 2, 26, 7, 250000, tzinfo=UTC)
 END = START + timedelta(minutes=15)
@@ -100,6 +101,8 @@ FINDING = {
     "gate": "prod-deploy",
     "kind": "bypass_unused",
 }
+CONFIG = {"gate": "prod-deploy", "before": "sha256:aa", "after": "sha256:bb"}
+TERMS = {"gate": "prod-deploy", "at_close": "finish", "silent_minutes": 5}
 TOKEN = {"gate": "prod-deploy", "token": "bg_live_Ab3x"}
 TIER = {
     "slug": "low",
@@ -187,10 +190,7 @@ ENTRIES = {
     ),
     events.GATE_REGISTERED: (OPERATOR, THE_GATE),
     events.GATE_CHANGED: (OPERATOR, THE_GATE),
-    events.GATE_CONFIG_CHANGED: (
-        GATE,
-        {"gate": "prod-deploy", "before": "sha256:aa", "after": "sha256:bb"},
-    ),
+    events.GATE_CONFIG_CHANGED: (GATE, CONFIG),
     events.TOKEN_ISSUED: (OPERATOR, TOKEN),
     events.TOKEN_REVOKED: (OPERATOR, TOKEN),
     events.CHANNEL_CHANGED: (
@@ -394,8 +394,6 @@ ENTRIES = {
         {"version": 7, "digest": POLICY_DIGEST, "note": "One peer is enough"},
     ),
     events.LOGIN_PASSWORD_USED: (PEER, {"person": PEER["name"], "id": PEER["id"]}),
-    events.GATE_TERMS_CHANGED: (
-        PEER,
-        {"gate": "prod-deploy", "at_close": "finish", "silent_minutes": 5},
-    ),
+    events.GATE_TERMS_CHANGED: (PEER, TERMS),
+    **golden_gates.entries(PEER),
 }

@@ -19,7 +19,14 @@ from breakglass.rules.gate_health import DEFAULTS
 from breakglass.services import comments, deploys, reminders, requests, sweeps
 from breakglass.services import grants as grant_services
 from breakglass.services.approving import approvals, signatures
-from breakglass.services.gates import findings, health, registry, terms, tokens
+from breakglass.services.gates import (
+    findings,
+    health,
+    machines,
+    registry,
+    terms,
+    tokens,
+)
 from breakglass.services.logs import reanchoring, sealing, standings
 from breakglass.services.logs.outside import Published, Tail
 from breakglass.services.people import accounts as people
@@ -235,6 +242,8 @@ def administer(acme, who, gate):
     old = gate.tokens.get().pk
     tokens.rotate(gate=gate, token_id=old, actor=admin)
     tokens.revoke(gate=gate, token_id=old, actor=admin)
+    machine = factories.machine(gate)
+    machines.remove(gate=gate, public_id=machine.public_id, actor=admin)
     spare = factories.gate(acme, "spare")
     words = {"kind": "gitlab_ci", "owner": None, "service": "checkout"}
     registry.describe(gate=spare, actor=admin, **words)

@@ -11,6 +11,7 @@ from breakglass.models import (
     Export,
     LogStanding,
     OutboxMessage,
+    TokenIssuer,
     User,
 )
 from breakglass.rules.gate_health import Thresholds
@@ -83,6 +84,7 @@ def busy(acme, people, gate, settings, tmp_path, monkeypatch):
     damage(acme, tmp_path)
     one_is_enough = Thresholds(unused=1)
     health.set_terms(tenant=acme, thresholds=one_is_enough, actor=OPERATOR)
+    factories.machine(gate)
     settings.CHECKPOINT_WEBHOOK_URL = "ftp://nowhere.example/"
     database.advance(3000)
     return acme
@@ -116,6 +118,7 @@ def traces():
         LogStanding.objects.filter(full_verified_at__isnull=False).count(),
         Checkpoint.objects.exclude(send_error="").count(),
         Export.objects.filter(state="ready").count(),
+        TokenIssuer.objects.exclude(trouble="").count(),
     )
 
 

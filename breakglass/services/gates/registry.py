@@ -12,7 +12,7 @@ from breakglass.errors import Conflict, InvalidInput
 from breakglass.models import AuditEntry, Gate, RoleGroup, Tenant
 from breakglass.queries import access
 from breakglass.rules.identifiers import check_identifier, check_text
-from breakglass.services.gates import tokens
+from breakglass.services.gates import machines, tokens
 from breakglass.services.people import roles
 from breakglass.states import GateKind, GrantState, RequestState
 from breakglass.texts import text
@@ -180,6 +180,7 @@ def retire(*, gate: Gate, reason: str, actor: Actor) -> Gate:
     gate.is_active, gate.retired_at = False, now
     gate.save(update_fields=["is_active", "retired_at"])
     tokens.revoke_all(gate=gate, actor=actor, now=now)
+    machines.remove_all(gate=gate, actor=actor, now=now)
     ledger.append(
         tenant=gate.tenant,
         event=events.GATE_RETIRED,

@@ -87,7 +87,7 @@ class Speaking(Endpoint):
         bounds = self._language.bounds
         length = asking.stated_length(request, most=bounds.body)
         try:
-            gate = auth.gate_of(request)
+            caller = auth.caller_of(request)
         except Refused:
             if 0 < length <= bounds.unknown:
                 self._read(request, length)
@@ -95,10 +95,10 @@ class Speaking(Endpoint):
         value = self._read(request, length)
 
         def decide(asked: DecisionQuestion) -> DecisionAnswer:
-            asking.require_own(gate, asked)
-            return self._decide(request, gate=gate, asked=asked)
+            asking.require_own(request, caller, asked)
+            return self._decide(request, gate=caller.gate, asked=asked)
 
-        return RootModel[object](self._language.answer(value, gate, decide))
+        return RootModel[object](self._language.answer(value, caller.gate, decide))
 
     def _read(self, request: HttpRequest, length: int) -> Value:
         """Reads the body, and keeps it for a no that has to name something of it."""

@@ -89,6 +89,12 @@ _SENTENCES: Final[Mapping[str, StrPromise]] = {
     events.HEALTH_TERMS_CHANGED: _lazy("{actor} changed the gate health thresholds"),
     events.TOKEN_ISSUED: _lazy("{actor} issued the token {token}… of {gate}"),
     events.TOKEN_REVOKED: _lazy("{actor} revoked the token {token}… of {gate}"),
+    events.MACHINE_ADDED: _lazy(
+        "{actor} let the machine {machine} speak for {gate} ({kind})"
+    ),
+    events.MACHINE_REMOVED: _lazy(
+        "{actor} took from the machine {machine} the right to speak for {gate}"
+    ),
     events.ROLE_CREATED: _lazy("{actor} created the group {role}"),
     events.ROLE_CHANGED: _lazy("{actor} changed the group {role}"),
     events.ROLE_MEMBER_ADDED: _lazy("{actor} put {person} into {role}"),
