@@ -1,6 +1,6 @@
 """The answer to a gate (design.md section 6). In doubt it is `enforce`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -37,6 +37,8 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     REVOKED = "revoked"
     ENDED = "ended"
+    CLOSING = "closing"
+    NOT_COUNTED = "not_counted"
     DEGRADED = "degraded"
     DRILL = "drill"
 
@@ -81,11 +83,16 @@ class Question:
     What a gate asks. An empty branch or artefact here means: not stated.
 
     `requires_sigstore`: a grant of the outage fallback is not good enough for it.
+    `cached_for`: how long the answer may be used again without asking; no use of it
+    may be at or after the grant's end. `is_counted`: a deploy that passes on this
+    answer can be counted, so a grant that lets only so many through may answer.
     """
 
     scope: Scope
     deploy_id: str
     requires_sigstore: bool = False
+    cached_for: timedelta = timedelta(0)
+    is_counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +147,8 @@ def _known(*, question: Question, deploy: DeployView, now: datetime) -> Decision
     if deploy.state == _ADMITTED and in_force:
         if not _good_enough(question=question, grant=grant):
             return Decision(Verdict.ENFORCE, Reason.ASSURANCE_TOO_LOW)
+        if not _outlives(question=question, grant=grant, now=now):
+            return Decision(Verdict.ENFORCE, Reason.CLOSING, bypass_id=grant.bypass_id)
         return _bypass(grant=grant, now=now, admits=False)
     closed = Reason.REVOKED if grant.state == _REVOKED else Reason.EXPIRED
     by_grant = deploy.state in _CLOSED_WITH_GRANT and not in_force
@@ -161,12 +170,18 @@ def _new(*, question: Question, grants: Sequence[GrantView], now: datetime) -> D
     ]
     if not standing:
         return Decision(Verdict.ENFORCE, Reason.NO_GRANT)
-    usable = [grant for grant in standing if not _used_up(grant=grant)]
-    if not usable:
-        return Decision(Verdict.ENFORCE, Reason.DEPLOY_LIMIT_REACHED)
-    usable = [g for g in usable if _good_enough(question=question, grant=g)]
-    if not usable:
-        return Decision(Verdict.ENFORCE, Reason.ASSURANCE_TOO_LOW)
+    # In this order: what stops the question is the first that no grant is left of.
+    demands: tuple[tuple[Reason, Callable[[GrantView], bool]], ...] = (
+        (Reason.DEPLOY_LIMIT_REACHED, lambda g: not _used_up(grant=g)),
+        (Reason.NOT_COUNTED, lambda g: question.is_counted or g.max_deploys is None),
+        (Reason.ASSURANCE_TOO_LOW, lambda g: _good_enough(question=question, grant=g)),
+        (Reason.CLOSING, lambda g: _outlives(question=question, grant=g, now=now)),
+    )
+    usable = standing
+    for reason, is_met in demands:
+        usable = [grant for grant in usable if is_met(grant)]
+        if not usable:
+            return Decision(Verdict.ENFORCE, reason)
     # The ID breaks a tie, so that the order of the rows never decides.
     grant = max(usable, key=lambda grant: (grant.window.expires_at, grant.bypass_id))
     if grant.digest_required and not is_artifact_digest(question.scope.artifact):
@@ -182,6 +197,11 @@ def _in_force(*, grant: GrantView, now: datetime) -> bool:
 def _good_enough(*, question: Question, grant: GrantView) -> bool:
     """An assurance this page has not heard of is not Sigstore's."""
     return not question.requires_sigstore or grant.assurance == _SIGSTORE
+
+
+def _outlives(*, question: Question, grant: GrantView, now: datetime) -> bool:
+    """The last use of a kept answer is before the end, not at it."""
+    return now + question.cached_for < grant.window.expires_at
 
 
 def _used_up(*, grant: GrantView) -> bool:

@@ -62,7 +62,8 @@ def _settle(*, gate: Gate, question: rules.Question, actor: str) -> Answer | Non
     if answer is None or answer.decision.verdict != rules.Verdict.BYPASS:
         return answer
     expires_at = answer.decision.expires_at
-    if expires_at is not None and clock.db_now() < expires_at:
+    last_use = clock.db_now() + question.cached_for
+    if expires_at is not None and last_use < expires_at:
         return answer
     # The commit took longer than the window: the answer is the later truth.
     return _decide_locked(gate=gate, question=question, actor=actor)

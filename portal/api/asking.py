@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 from django.http import HttpRequest
 from pydantic import ValidationError
 
+from breakglass.errors import InvalidInput
 from breakglass.models import Gate
 from breakglass.rules.identifiers import check_identifier
 from portal.api import auth, strict_json
@@ -124,6 +125,8 @@ def checked(value: Mapping[str, Json], schema: type[Body]) -> Body:
         return schema.model_validate(value)
     except ValidationError as exc:
         raise _first_of(exc) from exc
+    except InvalidInput as exc:
+        raise unprocessable(str(exc), field=exc.field, code=exc.code) from exc
 
 
 def _first_of(exc: ValidationError) -> Refused:

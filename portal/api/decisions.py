@@ -1,5 +1,6 @@
 """POST /api/v1/decisions: may this deploy pass?"""
 
+from datetime import timedelta
 from typing import Final
 
 from django.http import HttpRequest
@@ -22,9 +23,19 @@ def _decide(request: HttpRequest) -> DecisionAnswer:
 
 
 def answered(
-    request: HttpRequest, *, gate: Gate, asked: DecisionQuestion
+    request: HttpRequest,
+    *,
+    gate: Gate,
+    asked: DecisionQuestion,
+    is_counted: bool = True,
+    cached_for: timedelta = timedelta(0),
 ) -> DecisionAnswer:
-    """Decides, counts, and tells the gate's page; returns what the gate hears."""
+    """
+    Decides, counts, and tells the gate's page; returns what the gate hears.
+
+    `is_counted` false: about no deploy in particular, so it is a dry run about a new
+    one, whatever ID the question has.
+    """
     scope = Scope(
         gate=gate.slug,
         service=asked.service,
@@ -35,8 +46,10 @@ def answered(
         gate=gate,
         question=Question(
             scope=scope,
-            deploy_id=asked.deploy_id,
+            deploy_id=asked.deploy_id if is_counted else "",
             requires_sigstore=asked.require_assurance == "sigstore",
+            cached_for=cached_for,
+            is_counted=is_counted,
         ),
         actor=asked.actor,
         dry_run=asked.dry_run,

@@ -16,6 +16,10 @@ REASONS: Final[Mapping[Reason, str]] = {
     Reason.EXPIRED: "This deploy's bypass is over: roll back.",
     Reason.REVOKED: "This deploy's bypass was closed early: roll back.",
     Reason.ENDED: "This deploy has ended: a new one needs a new deploy_id.",
+    Reason.CLOSING: "The bypass ends before answers that are kept here would.",
+    Reason.NOT_COUNTED: (
+        "The bypass lets only so many deploys through, and here none is counted."
+    ),
     Reason.DRILL: "A drill: nothing ships.",
     Reason.DEGRADED: "The portal cannot decide safely now.",
 }

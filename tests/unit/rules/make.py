@@ -75,5 +75,10 @@ def deploy(deploy_id="gha-1", state="admitted", **changes):
     return DeployView(deploy_id=deploy_id, state=state, **{**values, **changes})
 
 
-def question(deploy_id="gha-1", **parts):
-    return Question(scope=scope(**parts), deploy_id=deploy_id)
+def question(deploy_id="gha-1", *, cached_for=timedelta(0), is_counted=True, **parts):
+    return Question(
+        scope=scope(**parts),
+        deploy_id=deploy_id,
+        cached_for=cached_for,
+        is_counted=is_counted,
+    )

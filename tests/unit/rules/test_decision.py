@@ -102,6 +102,36 @@ def test_a_used_up_grant_out_of_scope_or_force_is_not_told():
     assert ask(grant(**spent), now=NOON + HOUR) == NO_GRANT
 
 
+def test_an_answer_that_is_kept_ends_before_its_last_use_would_be_too_late():
+    kept = {"cached_for": 3 * MINUTE}
+    last = NOON + HOUR - 3 * MINUTE - TICK
+    assert ask(grant(), now=last, **kept).verdict is Verdict.BYPASS
+    answer = ask(grant(), now=last + TICK, **kept)
+    assert answer == Decision(Verdict.ENFORCE, Reason.CLOSING)
+    assert ask(grant(), now=last + TICK).verdict is Verdict.BYPASS
+
+
+def test_a_known_deploy_is_told_early_too_and_is_not_reverted():
+    now = NOON + HOUR - MINUTE
+    answer = ask(known=deploy(), now=now, cached_for=MINUTE)
+    assert answer == Decision(Verdict.ENFORCE, Reason.CLOSING, bypass_id="BG-7Q4MZK")
+    assert not answer.reverts
+
+
+def test_of_two_grants_the_one_that_outlives_the_cache_answers():
+    long = grant("BG-000001", window=window(lasts=2 * HOUR))
+    now = NOON + HOUR - MINUTE
+    answer = ask(grant("BG-000002"), long, now=now, cached_for=2 * MINUTE)
+    assert answer.bypass_id == "BG-000001"
+
+
+def test_where_no_deploy_is_counted_a_limited_grant_does_not_answer():
+    limited = grant(max_deploys=5)
+    answer = ask(limited, is_counted=False)
+    assert answer == Decision(Verdict.ENFORCE, Reason.NOT_COUNTED)
+    assert ask(limited, grant("BG-000001"), is_counted=False).bypass_id == "BG-000001"
+
+
 @pytest.mark.parametrize("artifact", ["", "v1", "sha256:9f", DIGEST.upper()])
 def test_a_grant_that_demands_a_digest_refuses_anything_else(artifact):
     answer = ask(grant(digest_required=True), artifact=artifact)
@@ -211,6 +241,8 @@ def test_the_codes_are_the_ones_that_gates_rely_on():
         "expired",
         "revoked",
         "ended",
+        "closing",
+        "not_counted",
         "degraded",
         "drill",
     }
