@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from portal.api import receipts
+from portal.api import urls as api
 from portal.web import dashboard, errors, health, inbox, messages
 from portal.web.account import (
     identities,
@@ -229,6 +230,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *record_pages,
     *machine_pages,
     *account_pages,
+    *api.standards,
     path("admin/", admin.site.urls),
     path("api/", include("portal.api.urls")),
 ]

@@ -9,17 +9,19 @@ from django.urls import resolve
 
 from portal.api.auth import PATH_TOKEN
 
-PREFIX: Final = "/api/v1/"
+PREFIXES: Final = ("/api/v1/", "/v1/data/", "/access/v1/")
 
-# Callers that can be given an address and nothing else: no cluster's API server sends
-# a header unless a file on it says so.
-_MAY_CARRY: Final = frozenset({"/api/v1/kubernetes/admission"})
+# Callers that can be given an address and nothing else: a cluster's API server sends a
+# header only if a file on it says so, the other two know none, or not in each version.
+_MAY_CARRY: Final = frozenset(
+    {"/api/v1/kubernetes/admission", "/api/v1/gatekeeper", "/api/v1/kyverno"}
+)
 _CARRIED: Final = re.compile(r"(/.+)/(bg_live_[A-Za-z0-9_-]+)", re.ASCII)
 
 
 class GateFrontMiddleware:
     """
-    Passes /api/v1/ straight to its endpoint; the rest goes on.
+    Passes the addresses of gates straight to their endpoints; the rest goes on.
 
     It stands right after SecurityMiddleware: a decision then costs no session, no
     user and no template engine, and nothing behind it can fail with a page of HTML.
@@ -30,7 +32,7 @@ class GateFrontMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answers, or passes on."""
-        if not request.path_info.startswith(PREFIX):
+        if not request.path_info.startswith(PREFIXES):
             return self.get_response(request)
         _take_token_out(request)
         match = resolve(request.path_info)

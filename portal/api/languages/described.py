@@ -13,6 +13,27 @@ from portal.api.strict_json import Json
 
 _DIGEST: Final = f"sha256:{'9f' * 32}"
 
+_DECISION_ID: Final = "0b7f3c6e-6a1e-4a3e-9b0a-3d1a6d0a6f11"
+_FLAT: Final[Json] = {
+    "mode": "bypass",
+    "reason": "grant_in_force",
+    "bypass_id": "BG-7Q4MZK",
+    "expires_at": "2026-11-22T02:41:07Z",
+    "assurance": "sigstore",
+    "evaluated_at": "2026-11-22T02:27:34Z",
+    "message": "Dry run: bypass BG-7Q4MZK would let this pass until 02:41 UTC.",
+}
+_SHARED: Final[dict[str, Json]] = {
+    "subject": {"type": "pipeline", "id": "ci@acme"},
+    "action": {"name": "deploy"},
+    "resource": {"type": "service", "id": "checkout"},
+}
+_EVALUATION: Final[Json] = {**_SHARED, "context": {"deploy_id": "gha-8123-1"}}
+_PERMIT: Final[Json] = {
+    "decision": True,
+    "context": {"reason": "grant_in_force", "bypass_id": "BG-7Q4MZK"},
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
@@ -66,12 +87,86 @@ SPOKEN: Final = (
                 "auditAnnotations": {
                     "decision": "bypass",
                     "reason": "grant_in_force",
-                    "decision-id": "0b7f3c6e-6a1e-4a3e-9b0a-3d1a6d0a6f11",
+                    "decision-id": _DECISION_ID,
                     "bypass-id": "BG-7Q4MZK",
                 },
             },
         },
         in_path=True,
+    ),
+    Spoken(
+        path="/api/v1/gatekeeper",
+        name="gatekeeperProvider",
+        summary="A Gatekeeper external data provider (v1beta1).",
+        told=(
+            "A key is gate|service|branch|digest, each part percent-encoded. Asking "
+            "records nothing and counts nothing; enforce comes early by the three "
+            "minutes for which Gatekeeper keeps responses."
+        ),
+        asks={
+            "apiVersion": "externaldata.gatekeeper.sh/v1beta1",
+            "kind": "ProviderRequest",
+            "request": {"keys": ["prod-deploy|checkout|hotfix%2Foom|"]},
+        },
+        answers={
+            "apiVersion": "externaldata.gatekeeper.sh/v1beta1",
+            "kind": "ProviderResponse",
+            "response": {
+                "idempotent": True,
+                "items": [
+                    {"key": "prod-deploy|checkout|hotfix%2Foom|", "value": _FLAT}
+                ],
+                "systemError": "",
+            },
+        },
+        in_path=True,
+    ),
+    Spoken(
+        path="/api/v1/kyverno",
+        name="kyvernoServiceCall",
+        summary="A service call of a Kyverno policy (apiCall).",
+        told="Flat JSON. Asking records nothing and counts nothing.",
+        asks={"service": "checkout", "images": [f"r.example/shop@{_DIGEST}"]},
+        answers=_FLAT,
+        in_path=True,
+    ),
+    Spoken(
+        path="/v1/data/breakglass/allow",
+        name="opaAllow",
+        summary="The data API of an OPA server: one rule.",
+        told="input is a decision's question. Recorded unless dry_run is true.",
+        asks={"input": {"service": "checkout", "deploy_id": "gha-8123-1"}},
+        answers={"result": True, "decision_id": _DECISION_ID},
+    ),
+    Spoken(
+        path="/v1/data/breakglass",
+        name="opaDocument",
+        summary="The data API of an OPA server: the whole package.",
+        told="The same, with the rest of the answer.",
+        asks={"input": {"service": "checkout", "deploy_id": "gha-8123-1"}},
+        answers={
+            "result": {"allow": False, "decision": "enforce", "reason": "no_grant"},
+            "decision_id": _DECISION_ID,
+        },
+    ),
+    Spoken(
+        path="/access/v1/evaluation",
+        name="authzenEvaluation",
+        summary="AuthZEN: one evaluation.",
+        told="The action deploy on a resource of type service. Recorded.",
+        asks=_EVALUATION,
+        answers=_PERMIT,
+    ),
+    Spoken(
+        path="/access/v1/evaluations",
+        name="authzenEvaluations",
+        summary="AuthZEN: several evaluations.",
+        told=(
+            "execute_all, deny_on_first_deny or permit_on_first_permit. Each is "
+            "recorded by itself."
+        ),
+        asks={**_SHARED, "evaluations": [{"context": {"deploy_id": "gha-8123-1"}}]},
+        answers={"evaluations": [_PERMIT]},
     ),
 )
 

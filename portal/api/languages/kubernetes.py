@@ -12,7 +12,7 @@ from breakglass.models import Gate
 from breakglass.rules.identifiers import IDENTIFIER_MAX
 from portal.api.asking import checked, unprocessable
 from portal.api.languages import words
-from portal.api.languages.speaking import Bounds, Decide, Reply, Value
+from portal.api.languages.speaking import Decide, Manner, Reply, Value
 from portal.api.languages.workloads import Sources, workload
 from portal.api.refusals import Refused
 from portal.api.schemas import DecisionAnswer, DecisionQuestion
@@ -36,7 +36,7 @@ class Admission:
     """
 
     name: Final = "kubernetes"
-    bounds: Final = Bounds(
+    manner: Final = Manner(
         body=6 * _MIB, unknown=64 * 1024, within=Limits(depth=64, digits=32)
     )
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Final, Protocol
 
@@ -31,17 +32,20 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class Manner:
     """
-    How much of a body is read.
+    How much of a body is read, and what the decision must know of its callers.
 
     `unknown` is for a caller whose token is not known, so that it is told no in its
-    own language: 0 where the language's no needs nothing of the body.
+    own language: 0 where the language's no needs nothing of the body. `is_counted`
+    and `cached_for` as in `rules.decision.Question`.
     """
 
     body: int = asking.BODY_MAX
     unknown: int = 0
     within: Limits = field(default_factory=Limits)
+    is_counted: bool = True
+    cached_for: timedelta = timedelta(0)
 
 
 class Language(Protocol):
@@ -52,8 +56,8 @@ class Language(Protocol):
         """Returns its name in metrics."""
 
     @property
-    def bounds(self) -> Bounds:
-        """Returns how much of a body it takes."""
+    def manner(self) -> Manner:
+        """Returns how it takes a body and asks."""
 
     def answer(self, value: Value, gate: Gate, decide: Decide) -> Json:
         """Returns the answer to a body; raises Refused, as `decide` may."""
@@ -84,28 +88,34 @@ class Speaking(Endpoint):
         )
 
     def _hear(self, request: HttpRequest) -> BaseModel:
-        bounds = self._language.bounds
-        length = asking.stated_length(request, most=bounds.body)
+        manner = self._language.manner
+        length = asking.stated_length(request, most=manner.body)
         try:
             caller = auth.caller_of(request)
         except Refused:
-            if 0 < length <= bounds.unknown:
+            if 0 < length <= manner.unknown:
                 self._read(request, length)
             raise
         value = self._read(request, length)
 
         def decide(asked: DecisionQuestion) -> DecisionAnswer:
             asking.require_own(request, caller, asked)
-            return self._decide(request, gate=caller.gate, asked=asked)
+            return self._decide(
+                request,
+                gate=caller.gate,
+                asked=asked,
+                is_counted=manner.is_counted,
+                cached_for=manner.cached_for,
+            )
 
         return RootModel[object](self._language.answer(value, caller.gate, decide))
 
     def _read(self, request: HttpRequest, length: int) -> Value:
         """Reads the body, and keeps it for a no that has to name something of it."""
-        bounds = self._language.bounds
-        raw = asking.read(request, length=length, most=bounds.body)
+        manner = self._language.manner
+        raw = asking.read(request, length=length, most=manner.body)
         value = asking.value_of(
-            raw, parse=lambda raw: strict_json.parse_within(raw, bounds.within)
+            raw, parse=lambda raw: strict_json.parse_within(raw, manner.within)
         )
         request.META[_VALUE] = value
         return value

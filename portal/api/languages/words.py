@@ -1,5 +1,6 @@
 """What the answers for people say, in every language that has room for a sentence."""
 
+from typing import Final
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -7,6 +8,25 @@ from django.conf import settings
 from breakglass.models import Gate
 from portal.api.reasons import REASONS
 from portal.api.schemas import DecisionAnswer, DecisionQuestion
+from portal.api.strict_json import Json
+
+NO_DEPLOY: Final = "none"
+"""Stands where a question needs a deploy ID and is about no deploy in particular."""
+
+
+def flat(gate: Gate, asked: DecisionQuestion, told: DecisionAnswer) -> dict[str, Json]:
+    """Returns the answer as policies read it: a few names, one level deep."""
+    is_bypass = told.decision == "bypass"
+    found: dict[str, Json] = told.model_dump(
+        mode="json", include={"bypass_id", "expires_at", "assurance", "evaluated_at"}
+    )
+    said = admitted(told) if is_bypass else why_not(gate, asked, told)
+    return {
+        "mode": told.decision,
+        "reason": told.reason.value,
+        **found,
+        "message": said,
+    }
 
 
 def request_link(gate: Gate, asked: DecisionQuestion) -> str:
