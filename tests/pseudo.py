@@ -5,7 +5,6 @@ It stands in for German. What a page shows outside of brackets is somebody's dat
 a text that nobody marked; what a narrow page cannot hold, German would break as well.
 """
 
-import gettext
 import io
 import re
 from functools import cache
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import allauth
 import django
-from babel.messages import mofile
+from babel.messages import mofile, pofile
 from babel.messages.catalog import Catalog
 
 from portal.translations import keeping
@@ -47,8 +46,8 @@ def pseudo(text):
 def compiled():
     """Returns the whole catalogue as a .mo file's bytes: ours, Django's, allauth's."""
     made = Catalog(locale=LANGUAGE, charset="utf-8")
-    for key, context in _foreign():
-        made.add(key, context=context)
+    for message in _foreign():
+        made.add(message.id, context=message.context)
     for message in keeping.read(ROOT, LANGUAGE):
         if message.id:
             made.add(message.id, context=message.context)
@@ -65,15 +64,10 @@ def compiled():
 
 
 def _foreign():
-    """Yields what the libraries say, without plurals, which no page of ours shows."""
+    """Yields what the libraries say, from the texts that come with them."""
     for folder in _FOREIGN:
-        for path in sorted(folder.glob("de/LC_MESSAGES/django.mo")):
-            with path.open("rb") as file:
-                catalogue = gettext.GNUTranslations(file)._catalog
-            for key in catalogue:
-                if isinstance(key, str) and key:
-                    context, _, text = key.rpartition("\x04")
-                    yield text, context or None
+        with (folder / "de/LC_MESSAGES/django.po").open("rb") as file:
+            yield from (message for message in pofile.read_po(file) if message.id)
 
 
 def install(settings, folder):

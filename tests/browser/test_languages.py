@@ -26,11 +26,7 @@ DATA = (
     r"Checkout returns 5xx for a third of all users\.",
     r"Looks right to me\.|Same here\.|The fix is out\.|Call \+44[\d ]+\.",
     r"The cache ran out of memory\.|Alarm on memory",
-    # Django's plurals, which this language leaves as they are, and its yes and no.
-    r"Bitte den unten aufgeführten Fehler korrigieren\.|\d+ Ergebnisse? \(",
-    r"^alt: (True|False)$|My key|^\d+ Minuten?$",
-    # Django's too, which it says in English when the suite has run long enough.
-    r"^(title: )?(Select|to view( \|)?|No)$",
+    r"My key",
     r"request\.approved",
     r"asked for the bypass|approved$|the bypass opened|closed the bypass early",
     # What the tenant's template says, and the log's own words in a write-up.

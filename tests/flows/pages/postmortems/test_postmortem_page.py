@@ -190,10 +190,6 @@ def test_malformed_text_comes_back_with_the_reason(writer, path):
         assert writer.post(path, sent).status_code == 422, sent
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="in two whole runs the list was without it, alone never: cause unknown",
-)
 def test_a_late_one_says_so_everywhere(writer, client_for, people, path, advance):
     advance(20 * 86400)
     assert "Overdue" in text(writer.get(path))
