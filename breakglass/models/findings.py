@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from breakglass.models.gates import Gate
+from breakglass.models.named import NamedByText
 from breakglass.models.people import User
 from breakglass.models.tenants import Tenant
 from breakglass.rules.gate_health import DEFAULTS, Thresholds
@@ -85,7 +86,7 @@ class GateDay(models.Model):
         return f"{self.gate_id} on {self.day}"
 
 
-class HealthTerms(models.Model):
+class HealthTerms(NamedByText, models.Model):
     """A row says from when on one tenant's gates are worth a finding. 0 is never."""
 
     tenant = models.OneToOneField(

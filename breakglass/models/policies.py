@@ -4,6 +4,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from breakglass.models.named import NamedByText
 from breakglass.models.people import RoleGroup, User
 from breakglass.models.tenants import Tenant
 from breakglass.states import PolicyState, SigningOutage
@@ -14,7 +15,7 @@ def _patterns() -> "ArrayField[list[str], list[str]]":
     return ArrayField(models.CharField(max_length=200), default=list, blank=True)
 
 
-class Policy(models.Model):
+class Policy(NamedByText, models.Model):
     """A row is one version of a tenant's rules, or the draft of the next."""
 
     tenant = models.ForeignKey(

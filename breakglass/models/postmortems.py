@@ -5,13 +5,14 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from breakglass.models.named import NamedByText
 from breakglass.models.people import User
 from breakglass.models.tenants import Tenant
 from breakglass.states import GateBlame, PostMortemState
 from breakglass.texts import text
 
 
-class PostMortemTemplate(models.Model):
+class PostMortemTemplate(NamedByText, models.Model):
     """A row is one tenant's template, in Markdown with ${names} to fill in."""
 
     tenant = models.OneToOneField(

@@ -1,6 +1,8 @@
 """What happened, to look at: no row here can be added, changed or deleted."""
 
 import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from django.contrib import admin
 from django.utils.html import format_html
@@ -19,9 +21,21 @@ from breakglass.models import (
     Notification,
     PostMortem,
 )
+from breakglass.rules.tiers import Impact
 from portal.admin.scoped import ManagedFilter, ReadOnlyAdmin, short
 
 _TENANT = ("tenant", ManagedFilter)
+_IMPACTS: Final[Mapping[str, Any]] = {Impact.LOW: _("Low"), Impact.HIGH: _("High")}
+
+
+class ImpactFilter(admin.AllValuesFieldListFilter):
+    """The impacts that were chosen, in the reader's words."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Yields the filter's links."""
+        for choice in super().choices(changelist):
+            said = str(choice["display"])
+            yield {**choice, "display": _IMPACTS.get(said, said)}
 
 
 @admin.register(BypassRequest)
@@ -32,11 +46,16 @@ class BypassRequestAdmin(ReadOnlyAdmin[BypassRequest]):
         *("bypass_id", "tenant", "gate", "service", "tier", "requester", "state"),
         "opened_at",
     )
-    list_filter = (_TENANT, "state", "impact")
+    list_filter = (_TENANT, "state", ("impact", ImpactFilter))
     list_select_related = ("tenant", "gate", "tier", "requester")
     search_fields = ("bypass_id", "service", "requester__email")
-    exclude = ("form_key",)
-    readonly_fields = ("digest_shown",)
+    exclude = ("form_key", "impact")
+    readonly_fields = ("impact_shown", "digest_shown")
+
+    @admin.display(description=_("impact"))
+    def impact_shown(self, obj: BypassRequest) -> Any:
+        """What the requester chose, in the reader's words."""
+        return _IMPACTS.get(obj.impact, obj.impact)
 
     @admin.display(description=_("digest"))
     def digest_shown(self, obj: BypassRequest) -> str:

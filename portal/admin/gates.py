@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from breakglass.models import Channel, Gate
 from breakglass.services.gates import registry, terms
 from breakglass.services.tenancy import channels
-from portal.admin.scoped import ManagedFilter, ScopedAdmin, actor
+from portal.admin.scoped import ManagedFilter, ScopedAdmin, actor, yes_or_no
 from portal.forms.gates import ChannelForm
 
 
@@ -20,7 +20,8 @@ class GateAdmin(ScopedAdmin[Gate]):
     can_add = True
     can_change = True
     list_display = (
-        *("slug", "tenant", "name", "environment", "data_class", "is_active"),
+        *("slug", "tenant", "name", "environment", "data_class"),
+        yes_or_no("is_active"),
         "last_seen_at",
     )
     list_filter = (("tenant", ManagedFilter), "is_active")
@@ -70,7 +71,7 @@ class ChannelAdmin(ScopedAdmin[Channel]):
     can_add = True
     can_change = True
     form = ChannelForm
-    list_display = ("name", "tenant", "kind", "is_active")
+    list_display = ("name", "tenant", "kind", yes_or_no("is_active"))
     list_filter = (("tenant", ManagedFilter), "kind", "is_active")
     list_select_related = ("tenant",)
     fields = ("tenant", "kind", "name", "url", "is_active")

@@ -23,6 +23,7 @@ from portal.admin.scoped import (
     actor,
     managed,
     person,
+    yes_or_no,
 )
 from portal.forms.people import AddMemberForm, NewPersonForm, RoleForm
 from portal.http.errors import sentence
@@ -178,7 +179,11 @@ class UserAdmin(PasskeyActions):
     tenant_path = "memberships__role__tenant"
     can_add = True
     can_change = True
-    list_display = ("email", "name", "kind", "groups_shown", "is_active", "is_staff")
+    list_display = (
+        *("email", "name", "kind", "groups_shown"),
+        yes_or_no("is_active"),
+        yes_or_no("is_staff"),
+    )
     list_filter = ("is_active", "is_staff", "kind")
     search_fields = ("email", "name")
     ordering = ("email",)

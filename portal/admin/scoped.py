@@ -1,5 +1,6 @@
 """What every admin page here shares: one tenant's operators see one tenant's rows."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Generic, TypeVar
 
 from django.contrib import admin, messages
@@ -9,10 +10,12 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import ModelChoiceField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext as _
 
 from breakglass.actors import Actor
 from breakglass.errors import BreakglassError
 from breakglass.models import Tenant, User
+from breakglass.models.labels import FIELDS
 from breakglass.queries import access
 from portal.http.errors import sentence
 
@@ -198,6 +201,21 @@ def refused(request: HttpRequest, error: BreakglassError) -> HttpResponse:
     """Says what was refused and returns to the same page; nothing was stored."""
     messages.error(request, sentence(error))
     return HttpResponseRedirect(request.path)
+
+
+def yes_or_no(name: str) -> Callable[[Model], str]:
+    """
+    Returns a list's column for what is true or not, as a word.
+
+    Django draws a picture there, whose text for those who do not see it is English.
+    """
+
+    @admin.display(description=FIELDS[name], ordering=name)
+    def shown(row: Model) -> str:
+        return _("Yes") if getattr(row, name) else _("No")
+
+    shown.__name__ = name  # the column's, in the page's classes
+    return shown
 
 
 def short(value: bytes | memoryview | None) -> str:

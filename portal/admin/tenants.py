@@ -8,7 +8,14 @@ from django.http import HttpRequest
 
 from breakglass.models import PostMortemTemplate, Tenant
 from breakglass.services.tenancy import tenants
-from portal.admin.scoped import ManagedFilter, ScopedAdmin, actor, managed, person
+from portal.admin.scoped import (
+    ManagedFilter,
+    ScopedAdmin,
+    actor,
+    managed,
+    person,
+    yes_or_no,
+)
 
 
 @admin.register(Tenant)
@@ -17,7 +24,7 @@ class TenantAdmin(ScopedAdmin[Tenant]):
 
     tenant_path = "pk"
     can_change = True
-    list_display = ("slug", "name", "is_active", "created_at")
+    list_display = ("slug", "name", yes_or_no("is_active"), "created_at")
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """The first tenant is made when there is none to manage yet."""

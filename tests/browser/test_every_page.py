@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from breakglass.models import AuditEntry, Intent, RoleGroup, Tenant, Tier
+from breakglass.models import AuditEntry, Intent, RoleGroup, Tenant, Tier, User
 from breakglass.queries.people import passkeys
 from breakglass.services import grants
 from breakglass.services.gates import findings, setups
@@ -38,6 +38,8 @@ LOOKS = (
 def world(acme, people, gate, database_gate, gate_token):
     """A request in each state that has a page of its own."""
     made = SimpleNamespace(people=people, gate=gate)
+    people.root = factories.person("root@acme.example", "Root", is_staff=True)
+    User.objects.filter(pk=people.root.pk).update(is_superuser=True)
     Tenant.objects.filter(pk=acme.pk).update(emergency_text="Call +44 20 7946 0018.")
     made.published = _closed(acme, people, gate, service="search")
     made.closed = _closed(acme, people, gate, service="mail")
@@ -140,6 +142,11 @@ def _wrong_tier(page):
     expect(page.locator(".errorlist")).to_be_visible()
 
 
+def _empty_save(page):
+    page.locator("[name=_save]").click()
+    expect(page.locator(".errorlist").first).to_be_visible()
+
+
 def _issue(page):
     page.get_by_role("button", name="Issue a token").click()
     expect(page.locator("#token")).to_be_visible()
@@ -229,6 +236,11 @@ def _operator(world):
     yield "admin, publish", f"{draft}/publish/", None
 
 
+def _root(_world):
+    """What only a superuser may: the first tenant is made here."""
+    yield "admin, new tenant, in error", "/admin/breakglass/tenant/add/", _empty_save
+
+
 def _nobody(world):
     yield "login", "/accounts/login/", None
     yield "login, wrong", "/accounts/login/", _wrong_password
@@ -239,6 +251,7 @@ ROLES = {
     "approver2": _approver,
     "auditor": _auditor,
     "admin": _admin,
+    "root": _root,
     "nobody": _nobody,
 }
 
@@ -257,7 +270,7 @@ def test_the_watchers_see_what_they_look_for(open_page, watch, axe):
     assert page.evaluate(TOO_WIDE)
 
 
-@pytest.mark.parametrize("roles", ["oncall", "approver2 auditor nobody", "admin"])
+@pytest.mark.parametrize("roles", ["oncall", "approver2 auditor nobody", "admin root"])
 def test_every_page_is_clean_in_every_look(open_page, watch, axe, world, roles):
     watch.allow(404, 422)
     found = []

@@ -105,7 +105,7 @@ def _is_english(text):
     return re.search(r"[A-Za-z]{2,}", text) is not None
 
 
-@pytest.mark.parametrize("roles", ["oncall", "approver2 auditor nobody", "admin"])
+@pytest.mark.parametrize("roles", ["oncall", "approver2 auditor nobody", "admin root"])
 def test_no_page_is_left_in_english_or_breaks_under_longer_words(
     open_page, watch, world, settings, tmp_path, roles
 ):
