@@ -21,7 +21,15 @@ window.bg = (() => {
   return { $, $$, words, say, ready, two, now };
 })();
 (() => {
-  const { $, $$, say, words } = window.bg;
+  const { $, $$, ready, say, words } = window.bg;
+  // A row of tabs that is wider than a phone shows the current one: only the row moves, and at once.
+  const rows = new ResizeObserver((changed) => {
+    for (const { target: row } of changed) {
+      const tab = $("[aria-current]", row);
+      if (tab) row.scrollLeft = tab.offsetLeft - row.offsetLeft + (tab.offsetWidth - row.clientWidth) / 2;
+    }
+  });
+  ready.push(() => $$(".tabs").forEach((row) => rows.observe(row)));
   addEventListener("click", async (event) => {
     const copy = event.target.closest("[data-copy], [data-copy-from]");
     if (copy) {

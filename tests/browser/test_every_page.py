@@ -307,6 +307,7 @@ def _looks(page, axe):
         page.set_viewport_size({"width": width, "height": 844})
         if wide := page.evaluate(TOO_WIDE):
             yield f"{width}: sideways scroll {wide}"
+        yield from (f"{width}: out of sight {tab}" for tab in page.evaluate(HIDDEN))
 
 
 # On white paper, also from a dark screen: dark words, no navigation, where and when.
@@ -353,6 +354,15 @@ FORCED = """() => {
         && [ground, 'none'].includes(style(el).stroke))
       note('not seen', el);
   return found;
+}"""
+# A row of tabs may be wider than the page; the one that is open is in sight.
+HIDDEN = """async () => {
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  return [...document.querySelectorAll('.tabs [aria-current]')].filter((tab) => {
+    const at = tab.getBoundingClientRect();
+    const row = tab.parentElement.getBoundingClientRect();
+    return at.left < row.left - 1 || at.right > row.right + 1;
+  }).map((tab) => tab.innerText);
 }"""
 TOO_WIDE = """() => {
   const root = document.scrollingElement;

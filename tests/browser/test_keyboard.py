@@ -111,3 +111,21 @@ def test_the_keys_alone_reach_everything_and_the_focus_is_always_in_sight(
     path = postmortem_url(closed)
     found += [f"{path}: {text}" for text in _walk(page, path)]
     assert not found, "\n".join(found)
+
+
+def test_without_scripts_the_keys_reach_every_tab_of_a_row_wider_than_the_phone(
+    open_page, people, acme
+):
+    phone = {"width": 320, "height": 640}
+    page = open_page(people.oncall, viewport=phone, java_script_enabled=False)
+    page.goto("/profile")
+    tabs = page.get_by_role("navigation", name="Your profile").get_by_role("link")
+    expect(tabs.last).not_to_be_in_viewport()
+    tabs.first.focus()
+    for _ in range(tabs.count() - 1):
+        page.keyboard.press("Tab")
+
+    expect(tabs.last).to_be_focused()
+    expect(tabs.last).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/accounts/2fa/")
