@@ -1,5 +1,7 @@
 """An approval is signed in the approver's name, and the log shows whether it holds."""
 
+import re
+
 import pytest
 
 from breakglass.models import AuditEntry
@@ -73,3 +75,17 @@ def _filters_outlive_back_and_reload(auditor):
         expect(gate).to_have_value("prod-deploy")
         expect(rows).to_have_count(len(narrowed))
         assert rows.all_inner_texts() == narrowed
+
+
+def test_a_request_and_each_of_its_entries_print_on_two_sheets_at_most(
+    open_page, people, acme, active_grant
+):
+    sealing.seal_due()
+    signatures.sign_due()
+    entry = AuditEntry.objects.filter(event="request.approved").latest("seq")
+    page = open_page(people.auditor)
+    for path in (request_url(active_grant.request), f"/t/acme/audit/{entry.seq}"):
+        page.goto(path)
+        heading(page, "")
+        sheets = re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4"))
+        assert len(sheets) == 2, path
