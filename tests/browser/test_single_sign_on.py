@@ -9,7 +9,7 @@ from breakglass.actors import OPERATOR
 from breakglass.models import Approval, Authentication
 from breakglass.services.people import identities
 from portal.settings.providers import Provider
-from tests import fakeidp
+from tests import factories, fakeidp
 from tests.browser.steps import expect, heading, request_url
 from tests.browser.test_every_page import _looks
 
@@ -69,12 +69,38 @@ def test_who_cancels_there_reads_that_nothing_was_recorded(
     assert not Approval.objects.exists()
 
 
-def test_a_person_signs_in_through_the_provider(open_page, peer):
-    page = open_page()
-    page.goto("/inbox")
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_link_of_a_message_leads_through_the_provider_to_the_decision(
+    open_page, peer, pending_request, scripts
+):
+    sent = f"{pending_request.opened_at:%Y%m%dT%H%M%SZ}"
+    phone = {"width": 390, "height": 844}
+    page = open_page(viewport=phone, java_script_enabled=scripts)
+    page.goto(f"{request_url(pending_request)}?sent={sent}#decision")
     page.get_by_role("link", name="Continue with Fake ID").click()
 
-    heading(page, "Inbox")
+    card = page.locator("#decision")
+    expect(card).to_contain_text("Your decision")
+    expect(card).to_be_focused()
+    expect(card.locator("h2")).to_be_in_viewport()
+
+
+def test_with_the_provider_down_the_password_leads_to_the_decision(
+    open_page, watch, axe, peer, idp, pending_request
+):
+    idp.mode = "500"
+    page = open_page()
+    page.goto(f"{request_url(pending_request)}#decision")
+    page.get_by_role("link", name="Continue with Fake ID").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("does not work now")
+    assert not list(_looks(page, axe))
+    page.get_by_role("link", name="emergency sign-in with your password").click()
+    page.get_by_label("E-mail").fill(peer.email)
+    page.get_by_label("Password").fill(factories.PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+
+    expect(page.locator("#decision")).to_be_focused()
 
 
 def test_the_pages_are_clean_in_every_look(

@@ -7,6 +7,7 @@ from breakglass.models import Approval, Grant, Intent
 from breakglass.services import requests
 from breakglass.services.approving import approvals
 from tests import factories
+from tests.flows.services import steps
 
 STEPUP = "/accounts/reauthenticate/"
 pytestmark = pytest.mark.django_db
@@ -189,3 +190,22 @@ def test_what_changed_during_the_sign_in_is_said_and_nothing_is_recorded(
     assert "Nothing was recorded" in shown
     assert said in shown
     assert not Approval.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_policy_made_stricter_during_the_sign_in_is_said_on_the_page_that_follows(
+    peer, pending_request, acme, advance
+):
+    advance(301)
+    approve(peer, pending_request)
+    intent = Intent.objects.get(kind="approval")
+    steps.publish(acme, requirements={"peers": 1, "designated-approvers": 1})
+
+    peer.post(STEPUP, {"intent": intent.public_id, "password": factories.PASSWORD})
+
+    assert Approval.objects.get().request == pending_request
+    assert not Grant.objects.exists()
+    shown = text(peer.get(page_of(pending_request)))
+    assert "approved and signed as peer@acme.example. 1 more approval needed" in shown
+    assert "The policy changed after this was sent. Both have to be met" in shown
+    assert "1 more from Designated approvers" in " ".join(shown.split())
