@@ -18,7 +18,7 @@ from portal.web.account import (
     stepup,
 )
 from portal.web.audit import entry, exports, log, reanchor
-from portal.web.gates import care, findings, pages, setup
+from portal.web.gates import care, findings, machines, pages, setup
 from portal.web.gates import health as gate_health
 from portal.web.postmortems import actions
 from portal.web.postmortems import pages as postmortems
@@ -188,6 +188,12 @@ record_pages: list[URLPattern] = [
         f"{_GATE}/tokens/<int:token_id>/revoke",
         pages.revoke,
         name="gate-token-revoke",
+    ),
+    path(f"{_GATE}/machines/new/<slug:kind>", machines.add, name="gate-machine-add"),
+    path(
+        f"{_GATE}/machines/<uuid:public_id>/remove",
+        machines.remove,
+        name="gate-machine-remove",
     ),
     path("outbox", messages.index, name="outbox"),
 ]

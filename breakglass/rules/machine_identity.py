@@ -136,15 +136,15 @@ def check_bound(*, kind: str, values: Mapping[str, str]) -> dict[str, str]:
     given = {name: value for name, value in values.items() if value}
     for name in given:
         if name not in platform.claims:
-            msg = text("%(claim)s is nothing to bind a machine by", claim=name[:40])
+            msg = text("no machine is bound by its %(claim)s", claim=name[:40])
             raise InvalidInput(msg, field="kind")
     for name, claim in platform.claims.items():
         value = given.get(name, "")
         if claim.required and not value:
-            msg = text("%(claim)s is missing: a machine is bound by it", claim=name)
+            msg = text("a machine is bound by its %(claim)s: it is missing", claim=name)
             raise InvalidInput(msg, field=name)
         if value and claim.form.fullmatch(value) is None:
-            msg = text("%(claim)s does not look like one", claim=name)
+            msg = text("this does not look like a %(claim)s", claim=name)
             raise InvalidInput(msg, field=name)
     return {name: given[name] for name in platform.claims if name in given}
 

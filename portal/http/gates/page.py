@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
+from django.urls import reverse
 
 from breakglass.errors import NotPermitted
 from breakglass.models import Gate, GateContact, Tenant
@@ -36,6 +37,12 @@ class Waiting:
     def is_over(self) -> bool:
         """Whether the page need not ask again."""
         return self.contact is not None and self.contact.is_accepted
+
+
+def audience_of(gate: Gate) -> str:
+    """Returns what the tokens of this gate's machines must be made for."""
+    path = reverse("gate", args=[gate.tenant.slug, gate.slug])
+    return f"{settings.BASE_URL}{path}"
 
 
 def recipe_of(gate: Gate) -> recipes.Recipe:

@@ -12,13 +12,18 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from breakglass import clock
 from breakglass.models import Gate, GateSetup, GateToken, Policy, Tenant
 from breakglass.queries import access, policies
-from breakglass.queries.gates import findings, overview, setups
+from breakglass.queries.gates import findings, machines, overview, setups
 from breakglass.services.gates import tokens as gate_tokens
+from breakglass.states import IdentityKind
 from portal.forms.gates import GateFilters, TierWords, group_names, tiers_for
 from portal.http import tenancy
 from portal.http.gates import page as gate_page
 from portal.http.gates import recipes
-from portal.http.gates.contacts import answer_in_words, call_in_words
+from portal.http.gates.contacts import (
+    answer_in_words,
+    call_in_words,
+    last_refused_machine,
+)
 from portal.http.htmx import PageRequest, go, render_page
 
 
@@ -124,6 +129,9 @@ def _show(
         "recipe": gate_page.recipe_of(gate),
         "end_call": recipes.end_call(base_url=settings.BASE_URL),
         "tokens": overview.tokens_of(gate=gate, now=now) if tokens else None,
+        "machines": machines.of_gate(gate=gate) if tokens else [],
+        "machine_kinds": IdentityKind.choices,
+        "last_refused": last_refused_machine(contacts),
         "may_test": tokens and not gate.is_retired,
         "may_manage": "manage_tenant" in tenancy.permissions(request, tenant),
         "setup": GateSetup.objects.filter(gate=gate).first() if gate.in_setup else None,
