@@ -11,9 +11,18 @@ from django.utils.translation import gettext_lazy as _
 from breakglass.actors import Actor, ActorKind
 from breakglass.models.people import RoleGroup, User
 from breakglass.models.tenants import Tenant
+from breakglass.rules.sources import (
+    BRANCH_FROM,
+    IMAGES,
+    SERVICE_FROM,
+    SOURCE_MAX,
+    Sources,
+)
 from breakglass.states import AtClose, GateKind
 from breakglass.texts import text
 
+CACHE_MOST: Final = 600
+"""Ten minutes: whoever keeps answers longer would hardly ever see a bypass."""
 SILENT_MINUTES: Final = 15
 SILENT_MOST: Final = 1440
 """A day: whoever says nothing for longer is not watched at all."""
@@ -58,6 +67,36 @@ class Gate(models.Model):
             "without any call, and so does a deploy that said that it runs."
         ),
     )
+    cache_seconds = models.PositiveSmallIntegerField(
+        verbose_name=_("seconds for which it keeps answers"),
+        null=True,
+        blank=True,
+        help_text=_(
+            "How long the gate uses an answer again without asking. It is told to "
+            "enforce that much before a bypass ends. Empty: as its kind does by itself."
+        ),
+    )
+    service_from = models.CharField(
+        verbose_name=_("service of a cluster's object"),
+        max_length=SOURCE_MAX,
+        default=SERVICE_FROM,
+        db_default=SERVICE_FROM,
+        help_text=_("label:KEY, annotation:KEY, namespace or name."),
+    )
+    branch_from = models.CharField(
+        verbose_name=_("branch of a cluster's object"),
+        max_length=SOURCE_MAX,
+        default=BRANCH_FROM,
+        db_default=BRANCH_FROM,
+        help_text=_("label:KEY, annotation:KEY or none."),
+    )
+    artifact_from = models.CharField(
+        verbose_name=_("artefact of a cluster's object"),
+        max_length=SOURCE_MAX,
+        default=IMAGES,
+        db_default=IMAGES,
+        help_text=_("images, label:KEY, annotation:KEY or none."),
+    )
     is_active = models.BooleanField(default=True)
     turned_on_at = models.DateTimeField(null=True, blank=True)
     retired_at = models.DateTimeField(null=True, blank=True)
@@ -92,6 +131,11 @@ class Gate(models.Model):
                 condition=Q(at_close__in=AtClose.values), name="gate_at_close_is_known"
             ),
             models.CheckConstraint(
+                condition=Q(cache_seconds__isnull=True)
+                | Q(cache_seconds__lte=CACHE_MOST),
+                name="gate_cache_is_bounded",
+            ),
+            models.CheckConstraint(
                 condition=Q(silent_minutes__gte=1, silent_minutes__lte=SILENT_MOST),
                 name="gate_silence_is_bounded",
             ),
@@ -115,6 +159,11 @@ class Gate(models.Model):
     def silent_for(self) -> timedelta:
         """How long it, or a deploy that said it runs, may say nothing."""
         return timedelta(minutes=self.silent_minutes)
+
+    @property
+    def sources(self) -> Sources:
+        """Where a cluster's objects say what they deploy."""
+        return Sources(self.service_from, self.branch_from, self.artifact_from)
 
     def as_actor(self) -> Actor:
         """Returns this gate as the ledger names it."""

@@ -7,7 +7,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from breakglass.models import Channel, Gate
-from breakglass.services.gates import registry, terms
+from breakglass.services.gates import asking, registry, terms
 from breakglass.services.tenancy import channels
 from portal.admin.scoped import ManagedFilter, ScopedAdmin, actor, yes_or_no
 from portal.forms.gates import ChannelForm
@@ -31,7 +31,8 @@ class GateAdmin(ScopedAdmin[Gate]):
     def get_fields(self, request: HttpRequest, obj: Gate | None = None) -> Any:
         """A new gate is in use at once; its contact is the gate's own to report."""
         named = ["tenant", "slug", "name", "environment", "data_class"]
-        named += ["at_close", "silent_minutes"]
+        named += ["at_close", "silent_minutes", "cache_seconds"]
+        named += ["service_from", "branch_from", "artifact_from"]
         return [*named, "is_active", "last_seen_at", "config_digest"] if obj else named
 
     def get_readonly_fields(
@@ -59,6 +60,12 @@ class GateAdmin(ScopedAdmin[Gate]):
             gate=saved,
             at_close=obj.at_close,
             silent_minutes=obj.silent_minutes,
+            actor=actor(request),
+        )
+        saved = asking.set_asking(
+            gate=saved,
+            cache_seconds=obj.cache_seconds,
+            sources=obj.sources,
             actor=actor(request),
         )
         self.save_as_told(obj, saved)

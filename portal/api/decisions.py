@@ -12,7 +12,7 @@ from breakglass.services import decisions
 from breakglass.services.admissions import Answer
 from breakglass.services.gates import days
 from breakglass.states import Assurance, DeployState
-from portal.api import asking, contacts, counters
+from portal.api import asking, contacts, counters, keeping
 from portal.api.edge import Endpoint
 from portal.api.schemas import DecisionAnswer, DecisionQuestion, DeployPart
 
@@ -34,8 +34,10 @@ def answered(
     Decides, counts, and tells the gate's page; returns what the gate hears.
 
     `is_counted` false: about no deploy in particular, so it is a dry run about a new
-    one, whatever ID the question has.
+    one, whatever ID the question has. `cached_for` holds where the gate declares no
+    time of its own; the question may only lengthen it.
     """
+    kept_for = keeping.kept_for(gate=gate, asked=asked, usual=cached_for)
     scope = Scope(
         gate=gate.slug,
         service=asked.service,
@@ -48,13 +50,14 @@ def answered(
             scope=scope,
             deploy_id=asked.deploy_id if is_counted else "",
             requires_sigstore=asked.require_assurance == "sigstore",
-            cached_for=cached_for,
+            cached_for=kept_for,
             is_counted=is_counted,
         ),
         actor=asked.actor,
         dry_run=asked.dry_run,
     )
     reply = reply_of(answer, dry_run=asked.dry_run)
+    keeping.note(request, reply, kept_for=kept_for)
     mode = "dry_run" if asked.dry_run else "live"
     if answer.decision.verdict is Verdict.ENFORCE and not asked.dry_run:
         days.TALLY.note(gate_id=gate.pk, deploy_id=asked.deploy_id)

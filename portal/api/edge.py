@@ -9,7 +9,7 @@ from typing import Final
 from django.http import HttpRequest, HttpResponse
 from pydantic import BaseModel
 
-from portal.api import contacts, counters, refusals
+from portal.api import contacts, counters, keeping, refusals
 from portal.api.refusals import Refused
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class Endpoint:
         return HttpResponse(
             answer.model_dump_json(),
             content_type="application/json",
-            headers={"Cache-Control": "no-store"},
+            headers={"Cache-Control": keeping.control(request)},
         )
 
 

@@ -18,7 +18,7 @@ from breakglass.errors import ReceiptsOff
 from breakglass.models import Gate
 from breakglass.signing import receipts
 from breakglass.signing.receipts import Claims, Keys
-from portal.api import asking, decisions
+from portal.api import asking, decisions, keeping
 from portal.api.edge import Endpoint
 from portal.api.schemas import DecisionAnswer, ReceiptAnswer, ReceiptQuestion
 
@@ -31,6 +31,7 @@ def _receipt(request: HttpRequest) -> ReceiptAnswer:
     # Before anything is decided: no deploy is admitted by an answer that cannot leave.
     keys = receipts.keys_in(settings.RECEIPT_KEYS)
     answer = decisions.answered(request, gate=gate, asked=asked)
+    keeping.forget(request)  # the signature lives shorter than any answer
     signed = _signed(keys, gate=gate, asked=asked, answer=answer)
     return ReceiptAnswer(**dict(answer), receipt=signed)
 

@@ -24,6 +24,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from breakglass.errors import InvalidInput
+from breakglass.models.gates import CACHE_MOST
 from breakglass.rules.decision import Reason
 from breakglass.rules.identifiers import IDENTIFIER_MAX, check_identifier, check_text
 from breakglass.states import Assurance, DeployState
@@ -134,6 +135,15 @@ class DecisionQuestion(Asked):
         ),
     )
     dry_run: bool = Field(default=False, description="Answer, but write nothing.")
+    cache_seconds: int = Field(
+        default=0,
+        ge=0,
+        le=CACHE_MOST,
+        description=(
+            "For how long the gate uses this answer again: it is told enforce that "
+            "much before a bypass ends. What the gate declares counts too."
+        ),
+    )
 
 
 class ReceiptQuestion(DecisionQuestion):

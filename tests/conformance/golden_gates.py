@@ -17,7 +17,15 @@ def entries(person):
         "issuer": "https://token.actions.githubusercontent.com",
         "audience": "https://breakglass.example.com/t/acme/gates/prod-deploy",
     }
+    asking = {
+        "gate": "prod-deploy",
+        "cache_seconds": "180",
+        "service_from": "namespace",
+        "branch_from": "annotation:breakglass/branch",
+        "artifact_from": "images",
+    }
     return {
         events.MACHINE_ADDED: (person, added),
         events.MACHINE_REMOVED: (person, MACHINE),
+        events.GATE_ASKING_CHANGED: (person, asking),
     }

@@ -16,10 +16,12 @@ from breakglass.audit.verify import Report, StoredEntry
 from breakglass.models import AuditEntry, Intent
 from breakglass.queries.postmortems import history
 from breakglass.rules.gate_health import DEFAULTS
+from breakglass.rules.sources import Sources
 from breakglass.services import comments, deploys, reminders, requests, sweeps
 from breakglass.services import grants as grant_services
 from breakglass.services.approving import approvals, signatures
 from breakglass.services.gates import (
+    asking,
     findings,
     health,
     machines,
@@ -248,6 +250,7 @@ def administer(acme, who, gate):
     words = {"kind": "gitlab_ci", "owner": None, "service": "checkout"}
     registry.describe(gate=spare, actor=admin, **words)
     terms.set_terms(gate=spare, at_close="finish", silent_minutes=5, actor=admin)
+    asking.set_asking(gate=spare, cache_seconds=9, sources=Sources(), actor=admin)
     registry.retire(gate=spare, reason="The pipeline moved.", actor=admin)
     for digest in ("sha256:aa", "sha256:bb"):
         registry.heartbeat(gate=gate, config_digest=digest)

@@ -10,10 +10,11 @@ from typing import Final
 
 from breakglass.models import Gate
 from breakglass.rules.identifiers import IDENTIFIER_MAX
+from breakglass.rules.sources import Sources
 from portal.api.asking import checked, unprocessable
 from portal.api.languages import words
 from portal.api.languages.speaking import Decide, Manner, Reply, Value
-from portal.api.languages.workloads import Sources, workload
+from portal.api.languages.workloads import workload
 from portal.api.refusals import Refused
 from portal.api.schemas import DecisionAnswer, DecisionQuestion
 from portal.api.strict_json import Json, Limits, shown
@@ -43,7 +44,7 @@ class Admission:
     def answer(self, value: Value, gate: Gate, decide: Decide) -> Json:
         """Returns the review with its answer."""
         request = _request(value)
-        asked = _question(request)
+        asked = _question(request, gate.sources)
         told = decide(asked)
         return _review(_uid(value), _response(gate, asked, told))
 
@@ -86,14 +87,13 @@ def _request(value: Value) -> Mapping[str, Json]:
     return request
 
 
-def _question(request: Mapping[str, Json]) -> DecisionQuestion:
+def _question(request: Mapping[str, Json], sources: Sources) -> DecisionQuestion:
     found = request.get("object")
     if not isinstance(found, dict):
         raise unprocessable("request.object is missing")
     dry_run = request.get("dryRun", False)
     if type(dry_run) is not bool:
         raise unprocessable("request.dryRun is neither true nor false")
-    sources = Sources()
     deployed = workload(found, sources=sources)
     if not deployed.service:
         raise unprocessable(

@@ -13,32 +13,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from breakglass.rules.sources import (
+    ANNOTATION,
+    IMAGES,
+    LABEL,
+    NAME,
+    NAMESPACE,
+    Sources,
+)
 from portal.api.asking import unprocessable
 from portal.api.strict_json import Json, shown
 
-NOTHING: Final = "none"
-NAMESPACE: Final = "namespace"
-NAME: Final = "name"
-IMAGES: Final = "images"
-LABEL: Final = "label:"
-ANNOTATION: Final = "annotation:"
-
 _CONTAINERS: Final = ("initContainers", "containers", "ephemeralContainers")
 _PINNED: Final = re.compile(r"[^@\s]+@(sha256:[0-9a-f]{64})", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """
-    Where each part of the scope stands in the object.
-
-    `label:KEY`, `annotation:KEY`, `namespace` or `name`; for the artefact also
-    `images`; `none` states nothing.
-    """
-
-    service: str = f"{LABEL}app.kubernetes.io/name"
-    branch: str = f"{ANNOTATION}breakglass/branch"
-    artifact: str = IMAGES
 
 
 @dataclass(frozen=True, slots=True)

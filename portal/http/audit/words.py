@@ -79,6 +79,7 @@ _SENTENCES: Final[Mapping[str, StrPromise]] = {
     events.TEMPLATE_CHANGED: _lazy("{actor} changed the post-mortem template"),
     events.GATE_REGISTERED: _lazy("{actor} registered the gate {gate}"),
     events.GATE_CHANGED: _lazy("{actor} changed the gate {gate}"),
+    events.GATE_ASKING_CHANGED: _lazy("{actor} changed how {gate} asks"),
     events.GATE_TERMS_CHANGED: _lazy("{actor} changed the terms of {gate}"),
     events.GATE_CONFIG_CHANGED: _lazy("{gate} reported another configuration"),
     events.FINDING_OPENED: _lazy("A finding about {gate} was raised for {owner}"),

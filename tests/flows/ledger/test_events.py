@@ -4,9 +4,10 @@ import pytest
 
 from breakglass.actors import OPERATOR
 from breakglass.models import AuditEntry, RoleGroup
+from breakglass.rules.sources import Sources
 from breakglass.services import deploys, grants, requests
 from breakglass.services.approving import approvals, signatures
-from breakglass.services.gates import registry, terms, tokens
+from breakglass.services.gates import asking, registry, terms, tokens
 from breakglass.services.logs import sealing
 from breakglass.services.people import accounts as person_services
 from breakglass.services.people import identities, roles
@@ -195,6 +196,12 @@ def test_what_admins_change_writes_exactly_its_event(acme, gate, people):
         (
             lambda: terms.set_terms(gate=gate, at_close="hold_next_stage", **by),
             ["gate.terms_changed"],
+        ),
+        (
+            lambda: asking.set_asking(
+                gate=gate, cache_seconds=180, sources=Sources(), **by
+            ),
+            ["gate.asking_changed"],
         ),
         (lambda: registry.turn(gate=gate, is_active=False, **by), ["gate.changed"]),
         (lambda: registry.turn(gate=gate, is_active=True, **by), ["gate.changed"]),

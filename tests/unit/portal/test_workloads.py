@@ -4,7 +4,8 @@ import hashlib
 
 import pytest
 
-from portal.api.languages.workloads import Sources, digest_of, images_of, workload
+from breakglass.rules.sources import Sources
+from portal.api.languages.workloads import digest_of, images_of, workload
 from portal.api.refusals import Refused
 
 A, B = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
