@@ -120,6 +120,10 @@ class GateKind(TextChoices):
     GITLAB_CI = "gitlab_ci", "GitLab CI"
     JENKINS = "jenkins", "Jenkins"
     ARGO_CD = "argo_cd", "Argo CD"
+    KUBERNETES = "kubernetes", text("Kubernetes webhook")
+    GATEKEEPER = "gatekeeper", "Gatekeeper"
+    KYVERNO = "kyverno", "Kyverno"
+    OPA = "opa", "OPA"
     SHELL = "shell", text("Shell or anything else")
 
 

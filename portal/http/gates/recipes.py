@@ -1,5 +1,6 @@
 """Snippets to copy: what makes a pipeline ask, filled with the gate's own values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from textwrap import dedent, indent
 from typing import Final
@@ -7,6 +8,7 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from breakglass.states import GateKind
+from portal.http.gates import cluster_recipes
 
 EXAMPLE_SERVICE: Final = "checkout"
 
@@ -147,6 +149,23 @@ def recipe(*, kind: str, base_url: str, gate: str, service: str = "") -> Recipe:
                 _("Before whatever deploys; it ends with 0 when the deploy may go on."),
                 _("Store it as the environment variable BREAKGLASS_TOKEN."),
             )
+        case other:
+            return _of_cluster(other, words={**words, "base": base_url})
+
+
+def _of_cluster(kind: GateKind, *, words: Mapping[str, str]) -> Recipe:
+    text = cluster_recipes.filled(kind, words=words)
+    if kind is GateKind.OPA:
+        return Recipe(
+            text,
+            _("Beside the policy that allows deploys."),
+            _("Give the token to OPA as the environment variable BREAKGLASS_TOKEN."),
+        )
+    return Recipe(
+        text,
+        _("Apply it to the cluster, and label the namespaces that the gate guards."),
+        _("Put the token in place of BREAKGLASS_TOKEN, and only in the cluster."),
+    )
 
 
 def dry_run_call(*, base_url: str, gate: str, service: str = "") -> str:

@@ -7,7 +7,7 @@ from textwrap import dedent
 import pytest
 import yaml
 
-from portal.http.gates import recipes
+from portal.http.gates import cluster_recipes, recipes
 from portal.http.gates.recipes import dry_run_call, end_call, recipe
 
 URL = "https://breakglass.example"
@@ -21,6 +21,9 @@ GIVEN = {
     "DEPLOY_ID": "run-1",
     "BREAKGLASS_TOKEN": "bg_live_secret",
 }
+
+
+SCRIPTS = [kind for kind in recipes.GateKind if kind not in cluster_recipes.TEXTS]
 
 
 def script_of(kind):
@@ -75,7 +78,7 @@ def run(tmp_path):
     return _run
 
 
-@pytest.mark.parametrize("kind", recipes.GateKind.values)
+@pytest.mark.parametrize("kind", SCRIPTS)
 def test_the_snippet_lets_through_on_a_clear_bypass_and_on_nothing_else(
     kind, run, tmp_path
 ):
@@ -108,7 +111,7 @@ def test_github_asks_only_when_the_check_refused():
 def test_no_snippet_holds_a_token_and_each_names_its_gate():
     for kind in recipes.GateKind.values:
         found = recipe(kind=kind, base_url=URL, gate="prod-deploy")
-        assert '"gate": "prod-deploy"' in found.text
+        assert "prod-deploy" in found.text
         assert "bg_live_" not in found.text
         assert found.where
         assert "token" in found.secret.lower()
