@@ -171,13 +171,19 @@ class Gate(models.Model):
 
 
 class GateToken(models.Model):
-    """A row is one secret of a gate, kept as its SHA-256 only."""
+    """
+    A row is one secret of a gate, kept as its SHA-256 only.
+
+    It works until `lives_until`, which is set when it is made, and where it was rotated
+    until `expires_at`, whichever comes first.
+    """
 
     gate = models.ForeignKey(Gate, on_delete=models.PROTECT, related_name="tokens")
     prefix = models.CharField(max_length=20)
     token_hash = models.BinaryField(max_length=32, unique=True)
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=250)
+    lives_until = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
 

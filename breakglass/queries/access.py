@@ -22,10 +22,11 @@ NO_SUCH_TENANT: Final = text(
 
 @dataclass(frozen=True, slots=True)
 class KnownToken:
-    """A token of some gate, and whether it speaks for it now."""
+    """A token of some gate, whether it speaks for it now, and whether it ran out."""
 
     token: GateToken
     works: bool
+    ran_out: bool
 
 
 def _columns(model: type[Model], alias: str) -> str:
@@ -38,7 +39,8 @@ def _columns(model: type[Model], alias: str) -> str:
 _TOKEN: Final = f"""
     SELECT k.revoked_at IS NULL AND g.retired_at IS NULL AND t.is_active
       AND (g.is_active OR g.turned_on_at IS NULL)
-      AND (k.expires_at IS NULL OR k.expires_at > bg_now()),
+      AND (least(k.expires_at, k.lives_until) > bg_now()) IS NOT FALSE,
+      (least(k.expires_at, k.lives_until) <= bg_now()) IS TRUE,
       {_columns(GateToken, "k")}, {_columns(Gate, "g")}, {_columns(Tenant, "t")}
     FROM breakglass_gatetoken k
     JOIN breakglass_gate g ON g.id = k.gate_id
@@ -214,10 +216,10 @@ def token_by_hash(*, token_hash: bytes) -> KnownToken | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    works, *values = row
+    works, ran_out, *values = row
     token, gate, tenant = _made(values, GateToken, Gate, Tenant)
     gate.tenant, token.gate = tenant, gate
-    return KnownToken(token=token, works=works)
+    return KnownToken(token=token, works=works, ran_out=ran_out)
 
 
 def lock_request(*, tenant: Tenant, bypass_id: str) -> BypassRequest:

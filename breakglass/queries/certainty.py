@@ -52,7 +52,7 @@ class Reading:
 # Where a token speaks for its gate: `access.token_by_hash` says the same of it.
 _ASKER: Final = """
     g.id, g.slug, t.id, t.public_id::text, t.slug,
-    k.prefix, k.expires_at,
+    k.prefix, least(k.expires_at, k.lives_until),
     (SELECT p.version FROM breakglass_policy p
       WHERE p.tenant_id = g.tenant_id AND p.state = 'published'
       ORDER BY p.version DESC LIMIT 1)
@@ -63,7 +63,7 @@ _LIVE: Final = """
     JOIN breakglass_tenant t ON t.id = g.tenant_id
     WHERE k.revoked_at IS NULL AND g.retired_at IS NULL AND t.is_active
       AND (g.is_active OR g.turned_on_at IS NULL)
-      AND (k.expires_at IS NULL OR k.expires_at > bg_now())
+      AND (least(k.expires_at, k.lives_until) > bg_now()) IS NOT FALSE
 """
 _READING: Final = f"""
     SELECT {_ASKER},

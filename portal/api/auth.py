@@ -49,7 +49,7 @@ def caller_of(request: HttpRequest) -> Caller:
         token_hash = hashlib.sha256(token.encode("ascii")).digest()
         known = access.token_by_hash(token_hash=token_hash)
         if known is not None:
-            contacts.met_token(request, known.token)
+            contacts.met_token(request, known)
             if known.works:
                 return Caller(known.token.gate)
     elif (machine := _MACHINE.fullmatch(stated)) is not None:

@@ -6,7 +6,8 @@ from typing import Final
 
 from django.http import HttpRequest
 
-from breakglass.models import Gate, GateToken
+from breakglass.models import Gate
+from breakglass.queries.access import KnownToken
 from breakglass.services.gates import contacts
 from portal.api.refusals import Refused
 from portal.api.schemas import FIELDS
@@ -31,9 +32,10 @@ def met(request: HttpRequest, *, gate: Gate, shown: str, why: str = "") -> None:
     request.META[_MET] = _Met(gate, shown, why)
 
 
-def met_token(request: HttpRequest, token: GateToken) -> None:
+def met_token(request: HttpRequest, known: KnownToken) -> None:
     """Remembers whose token the request carries, also when it works no longer."""
-    met(request, gate=token.gate, shown=token.prefix, why=_why(token))
+    token = known.token
+    met(request, gate=token.gate, shown=token.prefix, why=_why(known))
 
 
 def told(request: HttpRequest, *, call: str, outcome: str) -> None:
@@ -76,8 +78,8 @@ def _code(refusal: Refused) -> str:
     return f"{refusal.code} {field}".strip()[:ADDRESS_MAX]
 
 
-def _why(token: GateToken) -> str:
+def _why(known: KnownToken) -> str:
     """Says to the gate's people why its token is refused; the caller is not told."""
-    if token.revoked_at is not None:
+    if known.token.revoked_at is not None:
         return "token_revoked"
-    return "token_expired" if token.expires_at is not None else "gate_off"
+    return "token_expired" if known.ran_out else "gate_off"

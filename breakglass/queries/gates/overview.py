@@ -23,6 +23,7 @@ from breakglass.states import RequestState
 from breakglass.texts import text
 
 LOST_AFTER: Final = timedelta(days=1)
+AGEING: Final = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,15 @@ class GateRow:
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """A token, and whether it is live, ending (rotated), over, or revoked."""
+    """
+    A token, and whether it is live, ending (rotated), over, or revoked.
+
+    `is_ageing`: it is live, and runs out by itself within two weeks.
+    """
 
     token: GateToken
     state: str
+    is_ageing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +138,7 @@ def contact_since(*, gate: Gate, since: datetime) -> GateContact | None:
 def tokens_of(*, gate: Gate, now: datetime) -> list[TokenRow]:
     """Returns a gate's tokens, newest first, each with what it is good for."""
     tokens = gate.tokens.order_by("-created_at", "-pk")
-    return [TokenRow(token, _token_state(token, now)) for token in tokens]
+    return [_token_row(token, now) for token in tokens]
 
 
 def live_token(*, gate: Gate, token_id: int, now: datetime) -> GateToken:
@@ -191,9 +197,16 @@ def _state(*, gate: Gate, is_bypassed: bool, was_refused: bool, now: datetime) -
     return "degraded" if is_quiet(gate=gate, now=now) or was_refused else "healthy"
 
 
+def _token_row(token: GateToken, now: datetime) -> TokenRow:
+    state, end = _token_state(token, now), token.lives_until
+    is_ageing = state == "live" and end is not None and end - now <= AGEING
+    return TokenRow(token, state, is_ageing)
+
+
 def _token_state(token: GateToken, now: datetime) -> str:
     if token.revoked_at is not None:
         return "revoked"
-    if token.expires_at is None:
-        return "live"
-    return "ending" if now < token.expires_at else "over"
+    ends = [end for end in (token.expires_at, token.lives_until) if end is not None]
+    if ends and min(ends) <= now:
+        return "over"
+    return "live" if token.expires_at is None else "ending"

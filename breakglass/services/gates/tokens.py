@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
+from django.conf import settings
 from django.db import transaction
 
 from breakglass import clock
@@ -21,7 +22,11 @@ OVERLAP: Final = timedelta(hours=1)
 
 @transaction.atomic
 def issue(*, gate: Gate, actor: Actor) -> str:
-    """Returns a new token, 256 bits of it, for the only time: its hash is stored."""
+    """
+    Returns a new token, 256 bits of it, for the only time: its hash is stored.
+
+    It works for as long as the platform's settings say; another one takes its place.
+    """
     token, _ = _make(gate=gate, actor=actor)
     return token
 
@@ -78,12 +83,15 @@ def _make(*, gate: Gate, actor: Actor) -> tuple[str, GateToken]:
         msg = text("%(gate)s is retired: it gets no tokens", gate=gate.slug)
         raise Conflict(msg)
     token = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    now = clock.db_now()
+    lives_for: timedelta | None = settings.TOKEN_LIFETIME
     row = GateToken.objects.create(
         gate=gate,
         prefix=token[:PREFIX_SHOWN],
         token_hash=sha256(token.encode()).digest(),
-        created_at=clock.db_now(),
+        created_at=now,
         created_by=actor.name,
+        lives_until=now + lives_for if lives_for else None,
     )
     ledger.append(
         tenant=gate.tenant,

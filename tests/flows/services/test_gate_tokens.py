@@ -1,5 +1,6 @@
 """Tokens: rotated with an hour's overlap, revoked at once, gone with their gate."""
 
+import base64
 from datetime import timedelta
 from hashlib import sha256
 
@@ -9,10 +10,12 @@ from django.db import IntegrityError, connection, transaction
 from breakglass import clock
 from breakglass.actors import OPERATOR
 from breakglass.errors import Conflict, InvalidInput, NotFound
-from breakglass.models import AuditEntry, GateToken
-from breakglass.queries import access
+from breakglass.models import AuditEntry, GateContact, GateToken
+from breakglass.queries import access, certainty
+from breakglass.queries.gates import overview
 from breakglass.services.gates import registry, tokens
 from tests import factories
+from tests.conformance.api.gate_client import ask, assert_enforced
 
 HOUR = 3600
 
@@ -142,3 +145,81 @@ def test_what_describes_a_gate_is_checked(acme, gate, charlie):
 def test_no_gate_takes_an_address_of_the_portal(acme):
     with pytest.raises(InvalidInput, match="address of the portal"):
         factories.gate(acme, "new")
+
+
+def test_a_token_has_256_random_bits_behind_a_prefix_and_only_its_hash_is_kept(gate):
+    made = [factories.token(gate) for _ in range(20)]
+
+    bits = {
+        base64.urlsafe_b64decode(token.removeprefix("bg_live_") + "=") for token in made
+    }
+    assert len(bits) == 20
+    assert {len(one) for one in bits} == {32}
+    for token in made:
+        stored = GateToken.objects.filter(pk=row(token).pk).values().get()
+        assert bytes(stored["token_hash"]) == sha256(token.encode()).digest()
+        assert stored["prefix"] == token[:12]
+        assert token[12:] not in str(stored)
+
+
+def test_a_token_ends_by_itself_after_a_year_and_its_end_never_moves(gate, advance):
+    old = factories.token(gate)
+    end = row(old).lives_until
+    assert end - row(old).created_at == timedelta(days=365)
+    with pytest.raises(IntegrityError, match="set once"), transaction.atomic():
+        GateToken.objects.filter(pk=row(old).pk).update(
+            lives_until=end + timedelta(days=1)
+        )
+
+    advance(365 * 24 * HOUR - 60)
+    assert asking(old) == gate
+    new, _ = tokens.rotate(gate=gate, token_id=row(old).pk, actor=OPERATOR)
+    advance(60)
+
+    assert asking(old) is None  # the hour of rotating gives no more than it had
+    assert asking(new) == gate
+
+
+def test_how_long_tokens_live_is_the_platforms_choice(gate, settings):
+    settings.TOKEN_LIFETIME = None
+    assert row(factories.token(gate)).lives_until is None
+    settings.TOKEN_LIFETIME = timedelta(days=30)
+
+    short = row(factories.token(gate))
+
+    assert short.lives_until - short.created_at == timedelta(days=30)
+
+
+def test_the_gates_page_hears_of_a_token_two_weeks_before_its_end(gate, advance):
+    token = factories.token(gate)
+
+    def seen():
+        (found,) = overview.tokens_of(gate=gate, now=clock.db_now())
+        return found.state, found.is_ageing
+
+    assert seen() == ("live", False)
+    advance((365 - 14) * 24 * HOUR)
+    assert seen() == ("live", True)
+    advance(14 * 24 * HOUR)
+    assert seen() == ("over", False)
+    assert asking(token) is None
+
+
+def test_a_token_that_has_run_out_is_refused_wherever_tokens_are_read(gate, advance):
+    token = factories.token(gate)
+    name = sha256(token.encode()).digest()
+    words = {"token_hash": name, "service": "checkout", "deploy_id": "run-1"}
+
+    def ahead():
+        driver = connection.connection
+        found = certainty.reading(driver, **words)
+        assert (name in certainty.askers(driver)) == (found is not None)
+        return found
+
+    assert ahead().asker.expires_at == row(token).lives_until
+    assert ask(token).status_code == 200
+    advance(365 * 24 * HOUR)
+
+    assert ahead() is None
+    assert_enforced(ask(token), status=401, code="unauthenticated")
+    assert GateContact.objects.latest("pk").outcome == "token_expired"
