@@ -12,6 +12,7 @@ from pydantic import RootModel
 
 from portal.api import description, examples
 from portal.api.edge import Endpoint
+from portal.api.languages.described import SPOKEN
 from portal.api.reasons import REASONS
 from portal.api.strict_json import Json
 
@@ -40,8 +41,13 @@ def page(request: HttpRequest) -> HttpResponse:
         }
         for operation in description.OPERATIONS
     ]
+    spoken = [
+        {"spoken": one, "asks": _pretty(one.asks), "answers": _pretty(one.answers)}
+        for one in SPOKEN
+    ]
     context = {
         "operations": operations,
+        "spoken": spoken,
         "reasons": {str(reason): means for reason, means in REASONS.items()},
         "refusal": _pretty(examples.error(HTTPStatus.UNPROCESSABLE_ENTITY)),
     }

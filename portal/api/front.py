@@ -13,7 +13,7 @@ PREFIXES: Final = ("/api/v1/", "/v1/data/", "/access/v1/")
 
 # Callers that can be given an address and nothing else: a cluster's API server sends a
 # header only if a file on it says so, the other two know none, or not in each version.
-_MAY_CARRY: Final = frozenset(
+MAY_CARRY: Final = frozenset(
     {"/api/v1/kubernetes/admission", "/api/v1/gatekeeper", "/api/v1/kyverno"}
 )
 _CARRIED: Final = re.compile(r"(/.+)/(bg_live_[A-Za-z0-9_-]+)", re.ASCII)
@@ -51,5 +51,5 @@ def _take_token_out(request: HttpRequest) -> None:
     if found is None:
         return
     request.path = request.path_info = request.META["PATH_INFO"] = found[1]
-    if found[1] in _MAY_CARRY:
+    if found[1] in MAY_CARRY:
         request.META[PATH_TOKEN] = found[2]

@@ -17,6 +17,9 @@ Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
 MAX_DEPTH: Final = 8
 MAX_DIGITS: Final = 18
+MAX_OPENED: Final = 200_000
+"""Lists and objects in one document, also in its texts: counting them takes time."""
+
 _SHOWN: Final = 40
 # The last quote may be missing: what follows is then text, and the parser says so.
 _STRING: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
@@ -78,11 +81,15 @@ def shown(text: str) -> str:
 
 def _bound_depth(text: str, *, most: int) -> None:
     """Counts brackets outside strings, before a parser recurses into them."""
-    if text.count("[") + text.count("{") <= most:
+    opened = text.count("[") + text.count("{")
+    if opened <= most:
         return  # however they nest; what a gate usually sends has one
+    if opened > MAX_OPENED:
+        msg = f"the body opens more than {MAX_OPENED} lists and objects"
+        raise Malformed(msg)
     depth = 0
-    for bracket in _BRACKET.findall(_STRING.sub("", text)):
-        depth += 1 if bracket in "[{" else -1
+    for bracket in _BRACKET.finditer(_STRING.sub("", text)):
+        depth += 1 if bracket[0] in "[{" else -1
         if depth > most:
             msg = f"the body is nested deeper than {most} levels"
             raise Malformed(msg)

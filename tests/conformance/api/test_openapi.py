@@ -7,9 +7,11 @@ from pathlib import Path
 
 import jsonschema_rs
 import pytest
+from django.urls import resolve
 
 from breakglass.rules.decision import Reason
-from portal.api import description, examples, schemas
+from portal.api import description, examples, front, schemas
+from portal.api.languages.described import SPOKEN
 from portal.api.reasons import REASONS
 from tests.conformance.api.gate_client import call
 
@@ -120,5 +122,17 @@ def test_the_page_shows_every_call(client):
     assert answer.status_code == 200
     for operation in description.OPERATIONS:
         assert operation.path in page
+    for spoken in SPOKEN:
+        assert spoken.path in page
     for reason in Reason:
         assert reason in page
+
+
+@pytest.mark.parametrize("spoken", SPOKEN, ids=lambda spoken: spoken.name)
+def test_every_language_is_described_where_it_answers(spoken):
+    paths = description.document()["paths"]
+
+    assert resolve(spoken.path).func.name != "none"
+    assert "post" in paths[spoken.path]
+    assert (f"{spoken.path}/{{token}}" in paths) is spoken.in_path
+    assert spoken.in_path is (spoken.path in front.MAY_CARRY)

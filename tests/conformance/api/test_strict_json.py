@@ -54,6 +54,22 @@ def test_the_strict_parser_reads_the_rest():
     }
 
 
+def test_other_limits_are_for_other_languages_and_still_limits():
+    deep = b"[" * 20 + b"9" * 20 + b"]" * 20
+    limits = strict_json.Limits(depth=20, digits=20)
+
+    assert strict_json.parse_within(deep, limits)
+    for raw in (b"[" + deep + b"]", deep.replace(b"9", b"99"), b"[]" * 200_001):
+        with pytest.raises(strict_json.Malformed):
+            strict_json.parse_within(raw, limits)
+
+
+def test_brackets_in_texts_do_not_nest():
+    raw = rb'["\\", "\"[[[[[[[[[[", "{{{{{{{{{{{{"]'
+
+    assert strict_json.parse(raw) == ["\\", '"[[[[[[[[[[', "{{{{{{{{{{{{"]
+
+
 SYNTAX = st.text(alphabet='{}[]":,\\ue0d8 1.-NaItrf').map(str.encode)
 TEXT = st.text(alphabet='aé😀"\\/')
 SCALARS = st.none() | st.booleans() | st.integers(-(10**16), 10**16) | TEXT
