@@ -161,7 +161,7 @@ def document() -> dict[str, Any]:
                 "error, a timeout."
             ),
         },
-        "security": [{"gateToken": []}],
+        "security": [{"gateToken": []}, {"machineToken": []}],
         "paths": paths,
         "components": {
             "schemas": _schemas(),
@@ -170,7 +170,17 @@ def document() -> dict[str, Any]:
                     "type": "http",
                     "scheme": "bearer",
                     "description": "The gate's token. It names tenant and gate.",
-                }
+                },
+                "machineToken": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": (
+                        "The token that GitHub Actions, GitLab CI or Kubernetes gives "
+                        "a job that an admin has bound to the gate, made for the "
+                        "gate's own audience. It is for one deploy."
+                    ),
+                },
             },
         },
     }

@@ -10,7 +10,7 @@ from breakglass.rules.machine_identity import ISSUER_MAX, KINDS, VALUE_MAX
 _HELP: Final[dict[str, Any]] = {
     "repository_id": _lazy("A number: gh api repos/OWNER/NAME --jq .id"),
     "repository_owner_id": _lazy("A number: gh api repos/OWNER/NAME --jq .owner.id"),
-    "workflow_ref": _lazy("OWNER/NAME/.github/workflows/FILE@REF, exactly."),
+    "workflow_ref": _lazy("Repository, path and ref, exactly as the token has it."),
     "job_workflow_ref": _lazy("The same of a reusable workflow."),
     "project_id": _lazy("A number: it stands on the page of the project."),
     "namespace_id": _lazy("A number: it stands on the page of the group."),

@@ -66,6 +66,7 @@ def world(acme, people, gate, database_gate, gate_token):
         kind=FindingKind.SCOPE_REPEATED,
         details={"service": "checkout", "branch": "", "bypasses": 3, "days": 30},
     )
+    made.machine = factories.machine(gate).public_id
     made.draft = policies.new_draft(tenant=acme, author=None)
     Tier.objects.filter(policy=made.draft, slug="low").update(postmortem_days=3)
     authenticator.enrol(people.peer)
@@ -210,6 +211,10 @@ def _admin(world):
     yield "token", f"/t/acme/gates/{world.gate.slug}", _issue
     yield "gate, test", f"/t/acme/gates/{world.gate.slug}/test", None
     yield "gate, retire", f"/t/acme/gates/{world.gate.slug}/retire", None
+    machines = f"/t/acme/gates/{world.gate.slug}/machines"
+    for kind in ("github_actions", "kubernetes"):
+        yield f"machine, {kind}", f"{machines}/new/{kind}", None
+    yield "machine, remove", f"{machines}/{world.machine}/remove", None
     for step in ("kind", "name", "connect", "test", "check"):
         yield f"set-up, {step}", f"/t/acme/gates/new/{world.setup}/{step}", None
     finding = f"/t/acme/findings/{world.finding.public_id}"
