@@ -191,6 +191,15 @@ class DeliveryState(TextChoices):
     SKIPPED = "skipped", text("Not needed any more")
 
 
+class WebhookEvent(TextChoices):
+    """What a webhook is told of; the values are the `type` of Standard Webhooks."""
+
+    BYPASS_OPENED = "bypass.opened", text("A bypass opened")
+    BYPASS_CLOSING_SOON = "bypass.closing_soon", text("A bypass closes soon")
+    BYPASS_CLOSED = "bypass.closed", text("A bypass closed")
+    DEPLOY_REVERTED = "deploy.reverted", text("A deploy was reverted")
+
+
 class FindingKind(TextChoices):
     """What was found about a gate. Its rules are in rules/gate_health.py."""
 
@@ -198,6 +207,7 @@ class FindingKind(TextChoices):
     SCOPE_REPEATED = "scope_repeated", text("Bypassed again for one service")
     BYPASS_UNUSED = "bypass_unused", text("Bypasses that nobody used")
     GATE_BLAMED = "gate_blamed", text("Blamed by post-mortems")
+    WEBHOOK_DEAD = "webhook_dead", text("A webhook is not taken any more")
 
 
 State = TypeVar("State", bound=TextChoices)

@@ -64,6 +64,12 @@ def drain_outbox() -> None:
 
 
 @shared_task(**_OPTIONS)
+def send_webhooks() -> None:
+    """Tells webhooks what happened."""
+    SWEEPS["send_webhooks"]()
+
+
+@shared_task(**_OPTIONS)
 def seal_logs() -> None:
     """Seals the logs that grew."""
     SWEEPS["seal_logs"]()

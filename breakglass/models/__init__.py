@@ -30,6 +30,7 @@ from breakglass.models.postmortems import ActionItem, PostMortem, PostMortemTemp
 from breakglass.models.requests import Approval, BypassRequest
 from breakglass.models.signing import Bundle, Intent
 from breakglass.models.tenants import Tenant
+from breakglass.models.webhooks import Webhook, WebhookDelivery
 
 __all__ = [
     "ActionItem",
@@ -79,6 +80,8 @@ __all__ = [
     "TokenIssuer",
     "TokenUse",
     "User",
+    "Webhook",
+    "WebhookDelivery",
 ]
 
 labels.put_on("breakglass")

@@ -39,6 +39,8 @@ MODELS: Final[Mapping[str, tuple[Any, Any]]] = {
     "Tenant": (_("tenant"), _("tenants")),
     "Tier": (_("tier"), _("tiers")),
     "User": (_("person"), _("people")),
+    "Webhook": (_("webhook"), _("webhooks")),
+    "WebhookDelivery": (_("webhook delivery"), _("webhook deliveries")),
 }
 FIELDS: Final[Mapping[str, Any]] = {
     "actor": _("actor"),
@@ -103,6 +105,7 @@ FIELDS: Final[Mapping[str, Any]] = {
     "hidden_lines": _("lines left out"),
     "identity": _("identity"),
     "impact": _("impact"),
+    "heard_at": _("last heard of at"),
     "incident_url": _("incident"),
     "integrated_at": _("in the transparency log since"),
     "intent": _("decision to sign"),
@@ -199,6 +202,13 @@ FIELDS: Final[Mapping[str, Any]] = {
     "url": _("address"),
     "verified_at": _("verified at"),
     "version": _("version"),
+    "event_id": _("event"),
+    "off_because": _("switched off because"),
+    "overran_seconds": _("seconds past the close"),
+    "previous_until": _("old secret signs until"),
+    "subject_id": _("subject"),
+    "webhook": _("webhook"),
+    "beat_at": _("last heartbeat at"),
 }
 # Where the same name means something else.
 ONE_FIELD: Final[Mapping[tuple[str, str], Any]] = {

@@ -139,18 +139,47 @@ def require_public(*, host: str, port: int | None) -> None:
     proxy looks names up, and only literal addresses are checked here).
     Raises Unavailable when the name cannot be looked up now.
     """
-    if host.lower() in getattr(settings, "NOTIFY_HOSTS", ()):
+    if is_exempt(host):
         return
-    if port not in (None, _HTTPS):
-        raise _forbidden(f"port {port} is not open to channels")
-    literal = host.strip("[]")
-    if not _is_literal(literal):
-        if _HOST.fullmatch(host) is None:
-            raise _forbidden("that is not a host name")
+    if not is_literal(host.strip("[]")):
+        _require_name(host, port)
         if "https" in getproxies() and not proxy_bypass(host):
             return
-    if not all(is_public(found) for found in _lookup(literal)):
+    allowed(host=host, port=port)
+
+
+def allowed(*, host: str, port: int | None) -> list[str]:
+    """
+    Looks a host up once, and returns its addresses when all of them may be called.
+
+    The rules and errors are those of `require_public`. Whoever calls what is returned,
+    and nothing else, has no second look-up in between that may answer differently.
+    """
+    literal = host.strip("[]")
+    if is_exempt(host):
+        return _lookup(literal)
+    _require_name(host, port)
+    found = _lookup(literal)
+    if not all(is_public(one) for one in found):
         raise _forbidden("the host is not on the public internet")
+    return found
+
+
+def is_exempt(host: str) -> bool:
+    """Says whether the operator lets messages go to this host wherever it is."""
+    return host.lower() in getattr(settings, "NOTIFY_HOSTS", ())
+
+
+def is_visible(address: str) -> bool:
+    """Says whether an address is visible ASCII throughout, and not empty."""
+    return _VISIBLE.fullmatch(address) is not None
+
+
+def _require_name(host: str, port: int | None) -> None:
+    if port not in (None, _HTTPS):
+        raise _forbidden(f"port {port} is not open to channels")
+    if not is_literal(host.strip("[]")) and _HOST.fullmatch(host) is None:
+        raise _forbidden("that is not a host name")
 
 
 def _parameters(address: str) -> list[str]:
@@ -171,7 +200,8 @@ def _lookup(host: str) -> list[str]:
     return [str(entry[4][0]) for entry in found]
 
 
-def _is_literal(host: str) -> bool:
+def is_literal(host: str) -> bool:
+    """Says whether a host is an address, which needs no look-up."""
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -8,6 +8,7 @@ from typing import Final
 from breakglass.notify.lines import line, minute
 from breakglass.notify.writing import NAME_MAX, Text, letter
 from breakglass.rules import gate_health as rules
+from breakglass.states import FindingKind
 from breakglass.texts import Text as Words
 from breakglass.texts import plural, text
 
@@ -166,6 +167,7 @@ _SHORT: Final[Mapping[str, str]] = {
     rules.REPEATED: text("bypassed again and again for one service"),
     rules.UNUSED: text("bypasses that nobody used"),
     rules.BLAMED: text("blamed by post-mortems"),
+    FindingKind.WEBHOOK_DEAD: text("a webhook is not taken any more"),
 }
 # Patterns: what they name is filled in from the finding's details.
 _LONG: Final[Mapping[str, Words]] = {
@@ -178,6 +180,9 @@ _LONG: Final[Mapping[str, Words]] = {
     ),
     rules.BLAMED: text(
         "%(blamed)s of %(answered)s post-mortems in %(days)s days blame it"
+    ),
+    FindingKind.WEBHOOK_DEAD: text(
+        "the webhook %(webhook)s is not told any more what happens at it: %(why)s"
     ),
 }
 

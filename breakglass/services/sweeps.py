@@ -10,6 +10,7 @@ from django.db import close_old_connections
 from breakglass.services import deploys, grants, requests
 from breakglass.services.approving import approvals, countersigning, signatures
 from breakglass.services.gates import health, issuers
+from breakglass.services.hooks import sending
 from breakglass.services.logs import checks, exports, guard, publishing, sealing
 from breakglass.services.postmortems import deadlines, opening
 from breakglass.services.telling import delivery
@@ -35,6 +36,7 @@ SWEEPS: Final[dict[str, Callable[[], int]]] = {
     "summarize_gates": health.summarize_due,
     "fetch_identity_keys": issuers.refresh_due,
     "drain_outbox": delivery.drain,
+    "send_webhooks": sending.send_due,
     "seal_logs": sealing.seal_due,
     "refresh_trust": trust.refresh_due,
     "send_checkpoints": publishing.send_due,

@@ -9,9 +9,27 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.utils.translation import gettext_lazy as _
 
-from portal.admin import evidence, gates, health, people, policies, records, tenants
+from portal.admin import (
+    evidence,
+    gates,
+    health,
+    people,
+    policies,
+    records,
+    tenants,
+    webhooks,
+)
 
-__all__ = ["evidence", "gates", "health", "people", "policies", "records", "tenants"]
+__all__ = [
+    "evidence",
+    "gates",
+    "health",
+    "people",
+    "policies",
+    "records",
+    "tenants",
+    "webhooks",
+]
 
 # What packages register knows nothing of tenants or of the ledger, and deletes.
 # Groups and logins are ours: role groups and people, each through its service. A

@@ -11,6 +11,7 @@ SWEEPS: Final = {
     "sign_statements": 2,
     "countersign_grants": 10,
     "drain_outbox": 2,
+    "send_webhooks": 2,
     "seal_logs": 5,
     "make_exports": 2,
     "lapse_requests": 10,

@@ -21,6 +21,7 @@ _TITLES: Final[dict[str, Promise]] = {
     FindingKind.SCOPE_REPEATED: _("bypassed again and again for one service"),
     FindingKind.BYPASS_UNUSED: _("bypasses that nobody used"),
     FindingKind.GATE_BLAMED: _("blamed by post-mortems"),
+    FindingKind.WEBHOOK_DEAD: _("a webhook is not taken any more"),
 }
 _SENTENCES: Final[dict[str, Promise]] = {
     FindingKind.BYPASSED_OFTEN: _(
@@ -34,6 +35,10 @@ _SENTENCES: Final[dict[str, Promise]] = {
     ),
     FindingKind.GATE_BLAMED: _(
         "Post-mortems of %(days)s days that blame it: %(blamed)s of %(answered)s."
+    ),
+    FindingKind.WEBHOOK_DEAD: _(
+        "The webhook %(webhook)s is not told any more what happens at this gate: "
+        "%(why)s."
     ),
 }
 

@@ -145,6 +145,9 @@ EVENTS: Final = {
     "gate.registered": Look(_("registered a gate"), "shield", "calm"),
     "gate.changed": Look(_("changed a gate"), "shield", "calm"),
     "gate.described": Look(_("described a gate"), "shield", "calm"),
+    "webhook.changed": Look(_("changed a webhook"), "webhook", "calm"),
+    "webhook.rotated": Look(_("rotated a webhook's secret"), "key", "calm"),
+    "webhook.stopped": Look(_("stopped a webhook"), "circle-alert", "wait"),
     "gate.terms_changed": Look(
         _("changed what a close does at a gate"), "shield", "calm"
     ),

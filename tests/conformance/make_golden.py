@@ -28,6 +28,7 @@ from tests.conformance.golden_facts import (
     TENANT,
     TREE_ROOT,
 )
+from tests.conformance.golden_later import LATER
 
 FOLDER = Path(__file__).parent / "golden"
 _OF_A_BYPASS = ("request.", "grant.", "deploy.", "postmortem.", "gate.snapped_back")
@@ -55,7 +56,9 @@ def entries() -> list[dict[str, object]]:
     """One chain in which every event stands once."""
     made: list[dict[str, object]] = []
     prev = chain.GENESIS
-    for seq, (event, (actor, facts)) in enumerate(ENTRIES.items(), start=1):
+    for seq, (event, (actor, facts)) in enumerate(
+        {**ENTRIES, **LATER}.items(), start=1
+    ):
         content = {
             "type": chain.TYPE,
             "tenant": TENANT,

@@ -163,6 +163,7 @@ OTHER_CLOCKS = {
     "breakglass/signing/deadline.py": "a deadline is a span of this process",
     "breakglass/services/gates/contacts.py": "a pause is a span of this process",
     "breakglass/services/telling/delivery.py": "a budget is a span of this process",
+    "breakglass/services/hooks/sending.py": "a webhook is judged by its receiver",
     "breakglass/services/logs/publishing.py": "a webhook is judged by its receiver",
 }
 

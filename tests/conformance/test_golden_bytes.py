@@ -29,6 +29,7 @@ from breakglass.services.gates import (
     terms,
     tokens,
 )
+from breakglass.services.hooks import addresses
 from breakglass.services.logs import reanchoring, sealing, standings
 from breakglass.services.logs.outside import Published, Tail
 from breakglass.services.people import accounts as people
@@ -254,6 +255,10 @@ def administer(acme, who, gate):
     registry.retire(gate=spare, reason="The pipeline moved.", actor=admin)
     for digest in ("sha256:aa", "sha256:bb"):
         registry.heartbeat(gate=gate, config_digest=digest)
+    words = {"gate": gate, "url": "https://hooks.acme.example/in", "is_active": True}
+    made = addresses.store(tenant=acme, name="pipelines", actor=admin, **words)
+    addresses.rotate(tenant=acme, webhook_id=made.webhook.pk, actor=admin)
+    addresses.stop(webhook=made.webhook, why="it answered 410")
     channels.save(
         tenant=acme,
         kind="slack",

@@ -13,12 +13,16 @@ from breakglass.models import (
     OutboxMessage,
     TokenIssuer,
     User,
+    Webhook,
+    WebhookDelivery,
 )
 from breakglass.rules.gate_health import Thresholds
 from breakglass.services import sweeps
 from breakglass.services.approving import signatures
 from breakglass.services.gates import health
+from breakglass.services.hooks import addresses, sending
 from breakglass.services.logs import checks, exports, sealing
+from breakglass.services.telling import expansion
 from portal.celery import app
 from tests import database, factories, fallback
 from tests.flows.services import steps
@@ -111,6 +115,17 @@ def damage(acme, folder):
     )
 
 
+def never_taken(tenant):
+    """An event of an opening that nobody took for as long as it is tried."""
+    words = {"url": "https://nowhere.example/", "is_active": True, "actor": OPERATOR}
+    addresses.store(tenant=tenant, gate=None, name="nowhere", **words)
+    Webhook.objects.update(created_at=tenant.created_at)
+    while expansion.expand_due():
+        pass
+    assert WebhookDelivery.objects.exists()
+    database.advance(sending.GIVE_UP_AFTER.total_seconds())
+
+
 def traces():
     return (
         AuditEntry.objects.count(),
@@ -138,6 +153,8 @@ def test_a_task_run_twice_does_its_work_once(busy, name):
         database.advance(30 * 24 * 3600)
     if name == "check_asked_logs":
         checks.ask(tenant=busy, person=User.objects.get(email__startswith="auditor"))
+    if name == "send_webhooks":
+        never_taken(busy)
     before = traces()
     assert task() is None
     once = traces()

@@ -23,6 +23,7 @@ from breakglass.notify.stamps import stamped
 from breakglass.notify.writing import Text
 from breakglass.queries import messages
 from breakglass.queries.logs import standing
+from breakglass.services.hooks import queueing
 from breakglass.services.telling import planned, plans
 from breakglass.states import DeliveryState
 
@@ -69,6 +70,7 @@ def _expand_next() -> bool | None:
     try:
         with transaction.atomic():  # a savepoint: half an expansion never stays
             told = _expand(message=message, now=now)
+            told = queueing.queue(message=message, now=now) or told
     except Exception as exc:
         # The edge of the outbox: whatever is wrong with this one must not stop the
         # others. It is logged, counted in the row, and shown once it has failed.

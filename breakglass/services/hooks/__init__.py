@@ -1,0 +1,1 @@
+"""Webhooks: addresses that are told, what they are told, and the telling."""
