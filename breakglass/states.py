@@ -201,12 +201,16 @@ class WebhookEvent(TextChoices):
 
 
 class FindingKind(TextChoices):
-    """What was found about a gate. Its rules are in rules/gate_health.py."""
+    """What was found about a gate: rules/gate_health.py and rules/watching.py."""
 
     BYPASSED_OFTEN = "bypassed_often", text("Bypassed often")
     SCOPE_REPEATED = "scope_repeated", text("Bypassed again for one service")
     BYPASS_UNUSED = "bypass_unused", text("Bypasses that nobody used")
     GATE_BLAMED = "gate_blamed", text("Blamed by post-mortems")
+    GATE_SILENT = "gate_silent", text("Silent for too long")
+    DEPLOY_UNDECIDED = "deploy_undecided", text("Reported a deploy that never asked")
+    DECISION_STALE = "decision_stale", text("A deploy went on without its bypass")
+    CONFIG_CHANGED = "config_changed", text("Another configuration")
     WEBHOOK_DEAD = "webhook_dead", text("A webhook is not taken any more")
 
 

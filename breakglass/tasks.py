@@ -88,6 +88,12 @@ def raise_findings() -> None:
 
 
 @shared_task(**_OPTIONS)
+def watch_gates() -> None:
+    """Raises a finding for each gate whose heartbeats stopped."""
+    SWEEPS["watch_gates"]()
+
+
+@shared_task(**_OPTIONS)
 def summarize_gates() -> None:
     """Promises each tenant the summary of the last month, once."""
     SWEEPS["summarize_gates"]()

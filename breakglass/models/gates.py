@@ -101,6 +101,7 @@ class Gate(models.Model):
     turned_on_at = models.DateTimeField(null=True, blank=True)
     retired_at = models.DateTimeField(null=True, blank=True)
     last_seen_at = models.DateTimeField(null=True, blank=True)
+    beat_at = models.DateTimeField(null=True, blank=True)
     tested_at = models.DateTimeField(null=True, blank=True)
     config_digest = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField()

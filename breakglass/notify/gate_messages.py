@@ -1,14 +1,14 @@
 """What messages about gates say: findings, and the monthly summary. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
+from breakglass.notify import finding_words
 from breakglass.notify.lines import line, minute
 from breakglass.notify.writing import NAME_MAX, Text, letter
 from breakglass.rules import gate_health as rules
-from breakglass.states import FindingKind
 from breakglass.texts import Text as Words
 from breakglass.texts import plural, text
 
@@ -162,33 +162,10 @@ _MONTHS: Final = (
     text("November"),
     text("December"),
 )
-_SHORT: Final[Mapping[str, str]] = {
-    rules.OFTEN: text("bypassed often"),
-    rules.REPEATED: text("bypassed again and again for one service"),
-    rules.UNUSED: text("bypasses that nobody used"),
-    rules.BLAMED: text("blamed by post-mortems"),
-    FindingKind.WEBHOOK_DEAD: text("a webhook is not taken any more"),
-}
-# Patterns: what they name is filled in from the finding's details.
-_LONG: Final[Mapping[str, Words]] = {
-    rules.OFTEN: text(
-        "%(bypasses)s bypasses in %(days)s days, for %(deploys)s deploys seen"
-    ),
-    rules.REPEATED: text("%(bypasses)s bypasses for %(service)s in %(days)s days"),
-    rules.UNUSED: text(
-        "%(unused)s of %(closed)s bypasses in %(days)s days were never used"
-    ),
-    rules.BLAMED: text(
-        "%(blamed)s of %(answered)s post-mortems in %(days)s days blame it"
-    ),
-    FindingKind.WEBHOOK_DEAD: text(
-        "the webhook %(webhook)s is not told any more what happens at it: %(why)s"
-    ),
-}
 
 
 def _short(facts: FindingFacts) -> str:
-    return _SHORT.get(facts.kind, facts.kind.replace("_", " "))
+    return finding_words.SHORT.get(facts.kind, facts.kind.replace("_", " "))
 
 
 def _named(facts: FindingFacts) -> dict[str, str]:
@@ -197,10 +174,12 @@ def _named(facts: FindingFacts) -> dict[str, str]:
 
 def _long(facts: FindingFacts) -> str:
     """A kind that is not known here is told by its facts."""
-    known = _LONG.get(facts.kind)
+    known = finding_words.LONG.get(facts.kind)
     if known is None:
         return ", ".join(f"{name} {value}" for name, value in facts.details.items())
     details = {
         name: line(str(value), most=200) for name, value in facts.details.items()
     }
+    if "since" in details:
+        details["since"] = minute(datetime.fromisoformat(details["since"]))
     return Words(known.one, values=details)

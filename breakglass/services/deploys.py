@@ -16,6 +16,7 @@ from breakglass.queries import access
 from breakglass.queries import flight as in_flight
 from breakglass.queries.logs import standing
 from breakglass.rules import flight
+from breakglass.services.gates import watching
 from breakglass.states import (
     DEPLOY_MOVES,
     AtClose,
@@ -27,6 +28,7 @@ from breakglass.texts import text
 
 BATCH: Final = 100
 _MAY_FINISH: Final = Q(gate__at_close=AtClose.FINISH)
+_OUT_OF_HAND: Final = (DeployState.REVERTED, DeployState.UNKNOWN)
 REPORTABLE = (DeployState.SUCCEEDED, DeployState.FAILED)
 
 
@@ -42,7 +44,7 @@ def finish(*, gate: Gate, deploy_id: str, state: DeployState) -> Deploy:
     if state not in REPORTABLE:
         msg = text("a deploy ends as succeeded or failed")
         raise InvalidInput(msg, field="state")
-    return _require_state(_report(gate=gate, deploy_id=deploy_id, state=state), state)
+    return _told(gate=gate, deploy_id=deploy_id, state=state)
 
 
 def heartbeat(*, gate: Gate, deploy_id: str) -> Deploy:
@@ -52,8 +54,7 @@ def heartbeat(*, gate: Gate, deploy_id: str) -> Deploy:
     Raises NotFound and Conflict as `finish` does: whoever still runs a deploy that
     was reverted, or lost from sight, is told so here.
     """
-    deploy = _report(gate=gate, deploy_id=deploy_id, state=DeployState.ADMITTED)
-    return _require_state(deploy, DeployState.ADMITTED)
+    return _told(gate=gate, deploy_id=deploy_id, state=DeployState.ADMITTED)
 
 
 def revert_due(*, limit: int = 500) -> int:
@@ -148,9 +149,23 @@ def _revert_one(*, deploy: Deploy, grant: Grant, now: datetime) -> None:
     )
 
 
-def _require_state(deploy: Deploy, state: DeployState) -> Deploy:
-    """Raises Conflict for a deploy that is not what its gate takes it for."""
+def _told(*, gate: Gate, deploy_id: str, state: DeployState) -> Deploy:
+    """
+    Takes a gate's word about a deploy, or refuses it.
+
+    What it gives away is a finding, whatever the gate is answered: that a deploy was
+    never let through, or goes on long after its bypass was over.
+    """
+    said = "running" if state == DeployState.ADMITTED else str(state)
+    try:
+        deploy = _report(gate=gate, deploy_id=deploy_id, state=state)
+    except NotFound:
+        watching.undecided(gate=gate, deploy_id=deploy_id, said=said)
+        raise
     if deploy.state != state:
+        if deploy.state in _OUT_OF_HAND and said != DeployState.FAILED:
+            closed_at = deploy.grant.closed_at or deploy.grant.expires_at
+            watching.went_on(deploy=deploy, gate=gate, closed_at=closed_at, said=said)
         msg = text(
             "deploy %(deploy_id)s is already %(state)s",
             deploy_id=deploy.deploy_id,

@@ -9,7 +9,7 @@ from django.db import close_old_connections
 
 from breakglass.services import deploys, grants, requests
 from breakglass.services.approving import approvals, countersigning, signatures
-from breakglass.services.gates import health, issuers
+from breakglass.services.gates import health, issuers, watching
 from breakglass.services.hooks import sending
 from breakglass.services.logs import checks, exports, guard, publishing, sealing
 from breakglass.services.postmortems import deadlines, opening
@@ -33,6 +33,7 @@ SWEEPS: Final[dict[str, Callable[[], int]]] = {
     "countersign_grants": countersigning.countersign_due,
     "remind_overdue": deadlines.remind_due,
     "raise_findings": health.raise_due,
+    "watch_gates": watching.raise_silent_due,
     "summarize_gates": health.summarize_due,
     "fetch_identity_keys": issuers.refresh_due,
     "drain_outbox": delivery.drain,

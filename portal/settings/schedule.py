@@ -17,6 +17,7 @@ SWEEPS: Final = {
     "lapse_requests": 10,
     "remind_overdue": 60,
     "raise_findings": 60,  # looks often; each tenant is judged every ten minutes
+    "watch_gates": 15,
     "summarize_gates": 300,
     "refresh_trust": 600,
     "fetch_identity_keys": 10,  # looks often; each issuer is asked every 15 minutes

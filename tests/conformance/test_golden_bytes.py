@@ -142,9 +142,14 @@ def checkpoints(settings, tmp_path):
 
 
 def shape(value):
-    """The keys of a body at every depth; what stands in a list counts once."""
+    """
+    The keys of a body at every depth; what stands in a list counts once.
+
+    A finding's details are those of its kind, so their keys are none of the event's.
+    """
     if isinstance(value, dict):
-        return {key: shape(inner) for key, inner in value.items()}
+        named = {**value, "details": ""} if "details" in value else value
+        return {key: shape(inner) for key, inner in named.items()}
     if isinstance(value, list):
         return [shape(value[0])] if value else []
     return ""

@@ -19,7 +19,7 @@ from breakglass.models import (
 from breakglass.rules.gate_health import Thresholds
 from breakglass.services import sweeps
 from breakglass.services.approving import signatures
-from breakglass.services.gates import health
+from breakglass.services.gates import health, registry
 from breakglass.services.hooks import addresses, sending
 from breakglass.services.logs import checks, exports, sealing
 from breakglass.services.telling import expansion
@@ -90,6 +90,7 @@ def busy(acme, people, gate, settings, tmp_path, monkeypatch):
     health.set_terms(tenant=acme, thresholds=one_is_enough, actor=OPERATOR)
     factories.machine(gate)
     settings.CHECKPOINT_WEBHOOK_URL = "ftp://nowhere.example/"
+    registry.heartbeat(gate=gate, config_digest="")
     database.advance(3000)
     return acme
 

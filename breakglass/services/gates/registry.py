@@ -12,7 +12,7 @@ from breakglass.errors import Conflict, InvalidInput
 from breakglass.models import AuditEntry, Gate, RoleGroup, Tenant
 from breakglass.queries import access
 from breakglass.rules.identifiers import check_identifier, check_text
-from breakglass.services.gates import machines, tokens
+from breakglass.services.gates import machines, tokens, watching
 from breakglass.services.people import roles
 from breakglass.states import GateKind, GrantState, RequestState
 from breakglass.texts import text
@@ -193,7 +193,7 @@ def retire(*, gate: Gate, reason: str, actor: Actor) -> Gate:
 @transaction.atomic
 def heartbeat(*, gate: Gate, config_digest: str) -> Gate:
     """
-    Notes that the gate is alive; a changed configuration digest goes on record.
+    Notes that the gate is alive; a changed configuration digest is a finding.
 
     An empty digest says nothing about the configuration and changes nothing.
     """
@@ -203,9 +203,9 @@ def heartbeat(*, gate: Gate, config_digest: str) -> Gate:
     before, now = gate.config_digest, clock.db_now()
     if before and config_digest != before and _changed_lately(gate=gate, now=now):
         config_digest = ""  # the next heartbeat says it again: one entry a minute
-    gate.last_seen_at = now
+    gate.last_seen_at = gate.beat_at = now
     gate.config_digest = config_digest or before
-    gate.save(update_fields=["last_seen_at", "config_digest"])
+    gate.save(update_fields=["last_seen_at", "beat_at", "config_digest"])
     if before and gate.config_digest != before:
         ledger.append(
             tenant=gate.tenant,
@@ -213,6 +213,7 @@ def heartbeat(*, gate: Gate, config_digest: str) -> Gate:
             actor=gate.as_actor(),
             facts={"gate": gate.slug, "before": before, "after": gate.config_digest},
         )
+        watching.reconfigured(gate=gate, before=before, after=gate.config_digest)
     return gate
 
 

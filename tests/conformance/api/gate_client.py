@@ -61,7 +61,7 @@ def rows():
         model: list(model._base_manager.order_by("pk").values()) for model in models
     }
     for gate in found[Gate]:
-        del gate["last_seen_at"], gate["tested_at"]
+        del gate["last_seen_at"], gate["tested_at"], gate["beat_at"]
     return found
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from breakglass.actors import OPERATOR
-from breakglass.models import AuditEntry, Deploy
+from breakglass.models import AuditEntry, Deploy, Finding
 from breakglass.services import deploys
 from breakglass.services.gates import terms
 from tests import factories
@@ -130,7 +130,9 @@ def test_a_report_of_a_reverted_deploy_conflicts(gate_token, admitted, advance):
 
 
 def test_an_unknown_or_odd_deploy_id_is_refused(gate_token, admitted, subtests):
-    before = rows()
+    report(gate_token, "failed", deploy_id="no-such-run")
+    assert Finding.objects.get().kind == "deploy_undecided"
+    before = rows()  # it is found once: nothing more is written
     for deploy_id in ODD_IDS:
         with subtests.test(deploy_id=deploy_id[:20]):
             answer = report(gate_token, "failed", deploy_id=deploy_id)
@@ -141,9 +143,8 @@ def test_an_unknown_or_odd_deploy_id_is_refused(gate_token, admitted, subtests):
 
 
 def test_another_tenants_gate_cannot_end_it(other_gate_token, admitted):
-    before = rows()
-
     unknown = report(other_gate_token, "failed", deploy_id="no-such-run")
+    before = rows()  # with the finding about their own gate
     known = report(other_gate_token, "failed")
 
     assert_enforced(known, status=404, code="not_found")
@@ -153,10 +154,11 @@ def test_another_tenants_gate_cannot_end_it(other_gate_token, admitted):
 
 def test_another_gate_of_the_tenant_cannot_end_it(admitted, database_gate):
     token = factories.token(database_gate)
-    before = rows()
 
     assert_enforced(report(token, "failed"), status=404, code="not_found")
-    assert rows() == before
+    assert Finding.objects.get().gate == database_gate
+    admitted.refresh_from_db()
+    assert admitted.state == "admitted"
 
 
 def test_the_body_cannot_name_another_gate(gate_token, admitted):

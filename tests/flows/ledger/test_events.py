@@ -210,7 +210,7 @@ def test_what_admins_change_writes_exactly_its_event(acme, gate, people):
         (lambda: registry.heartbeat(gate=gate, config_digest="a"), []),
         (
             lambda: registry.heartbeat(gate=gate, config_digest="b"),
-            ["gate.config_changed"],
+            ["gate.config_changed", "finding.opened"],
         ),
         (lambda: policies.new_draft(tenant=acme, author=people.admin), []),
         (
