@@ -191,6 +191,14 @@ class DeliveryState(TextChoices):
     SKIPPED = "skipped", text("Not needed any more")
 
 
+class ProvenanceState(TextChoices):
+    """What the provenance of a deploy proves. No row: it was given none."""
+
+    WAITING = "waiting", text("Waiting for its check")
+    VERIFIED = "verified", text("Verified")
+    FAILED = "failed", text("Failed")
+
+
 class WebhookEvent(TextChoices):
     """What a webhook is told of; the values are the `type` of Standard Webhooks."""
 

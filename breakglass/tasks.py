@@ -64,6 +64,12 @@ def drain_outbox() -> None:
 
 
 @shared_task(**_OPTIONS)
+def check_provenance() -> None:
+    """Verifies the provenance that gates gave for their deploys."""
+    SWEEPS["check_provenance"]()
+
+
+@shared_task(**_OPTIONS)
 def send_webhooks() -> None:
     """Tells webhooks what happened."""
     SWEEPS["send_webhooks"]()

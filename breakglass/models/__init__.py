@@ -27,6 +27,7 @@ from breakglass.models.postmortem_records import (
     PostMortemRevision,
 )
 from breakglass.models.postmortems import ActionItem, PostMortem, PostMortemTemplate
+from breakglass.models.provenance import GateTrust, Provenance
 from breakglass.models.requests import Approval, BypassRequest
 from breakglass.models.signing import Bundle, Intent
 from breakglass.models.tenants import Tenant
@@ -55,6 +56,7 @@ __all__ = [
     "GateIdentity",
     "GateSetup",
     "GateToken",
+    "GateTrust",
     "Grant",
     "HealthSummary",
     "HealthTerms",
@@ -71,6 +73,7 @@ __all__ = [
     "PostMortemReview",
     "PostMortemRevision",
     "PostMortemTemplate",
+    "Provenance",
     "Reanchor",
     "Requirement",
     "RoleGroup",

@@ -34,6 +34,8 @@ MODELS: Final[Mapping[str, tuple[Any, Any]]] = {
     "PostMortemNote": (_("post-mortem note"), _("post-mortem notes")),
     "PostMortemReview": (_("post-mortem review"), _("post-mortem reviews")),
     "PostMortemTemplate": (_("post-mortem template"), _("post-mortem templates")),
+    "GateTrust": (_("provenance trust"), _("provenance trust")),
+    "Provenance": (_("provenance"), _("provenance")),
     "Reanchor": (_("re-anchoring"), _("re-anchorings")),
     "RoleGroup": (_("group"), _("groups")),
     "Tenant": (_("tenant"), _("tenants")),
@@ -209,6 +211,13 @@ FIELDS: Final[Mapping[str, Any]] = {
     "subject_id": _("subject"),
     "webhook": _("webhook"),
     "beat_at": _("last heartbeat at"),
+    "builder": _("builder"),
+    "bundle_sha256": _("SHA-256 of the bundle"),
+    "deploy": _("deploy"),
+    "given_at": _("given at"),
+    "predicate_type": _("kind of statement"),
+    "root": _("trusted root"),
+    "changed_at": _("changed at"),
 }
 # Where the same name means something else.
 ONE_FIELD: Final[Mapping[tuple[str, str], Any]] = {

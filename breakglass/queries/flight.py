@@ -1,11 +1,14 @@
 """Deploys in flight as they stand at a moment, whether or not a sweep has run."""
 
 from datetime import datetime
+from typing import Final
 
 from django.conf import settings
 
 from breakglass.models import Deploy
 from breakglass.rules import flight
+
+ABSENT: Final = "absent"
 
 
 def lost_at(*, deploy: Deploy) -> datetime:
@@ -23,3 +26,9 @@ def state_of(*, deploy: Deploy, now: datetime) -> str:
     return flight.shown_state(
         state=deploy.state, lost_since=lost_at(deploy=deploy), now=now
     )
+
+
+def provenance_of(*, deploy: Deploy) -> str:
+    """Returns what is known of how it was built: a ProvenanceState, or `absent`."""
+    row = getattr(deploy, "provenance", None)  # a missing row raises otherwise
+    return ABSENT if row is None else str(row.state)

@@ -13,6 +13,7 @@ from breakglass.services.gates import health, issuers, watching
 from breakglass.services.hooks import sending
 from breakglass.services.logs import checks, exports, guard, publishing, sealing
 from breakglass.services.postmortems import deadlines, opening
+from breakglass.services.provenance import checking
 from breakglass.services.telling import delivery
 from breakglass.services.tenancy import trust
 
@@ -37,6 +38,7 @@ SWEEPS: Final[dict[str, Callable[[], int]]] = {
     "summarize_gates": health.summarize_due,
     "fetch_identity_keys": issuers.refresh_due,
     "drain_outbox": delivery.drain,
+    "check_provenance": checking.check_due,
     "send_webhooks": sending.send_due,
     "seal_logs": sealing.seal_due,
     "refresh_trust": trust.refresh_due,

@@ -71,7 +71,7 @@ def trusted_roots() -> list[NamedRoot]:
     An extra root is a former instance's, or the embedded authority's beside an
     external one. Raises SigningFailed (stage `trust`) for one that cannot be read.
     """
-    current = _root_in(trust_config(), name=settings.SIGNING_INSTANCE)
+    current = root_in(trust_config(), name=settings.SIGNING_INSTANCE)
     return [current, *(extra_root(path) for path in settings.EXTRA_TRUST)]
 
 
@@ -83,7 +83,7 @@ def extra_root(path: str) -> NamedRoot:
     except (OSError, UnicodeDecodeError) as error:
         msg = f"{file.name} of BREAKGLASS_EXTRA_TRUST cannot be read"
         raise SigningFailed(msg, stage="trust", retryable=True) from error
-    return _root_in(text, name=file.stem)
+    return root_in(text, name=file.stem)
 
 
 def workloads() -> tuple[Expected, ...]:
@@ -153,7 +153,8 @@ def approver_named_in(statement: bytes) -> str:
         return ""
 
 
-def _root_in(text: str, *, name: str) -> NamedRoot:
+def root_in(text: str, *, name: str) -> NamedRoot:
+    """Returns the root in a text; raises SigningFailed (stage `trust`) without one."""
     try:
         document: Any = json.loads(text)
         root = document.get("trustedRoot", document)

@@ -123,6 +123,22 @@ OPERATIONS: Final = (
         also=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
     ),
     Operation(
+        method="put",
+        path="/api/v1/deploys/{deploy_id}/provenance",
+        name="giveProvenance",
+        summary="How what is deployed was built.",
+        told=(
+            "The body is the Sigstore bundle itself, 262144 bytes at most. It is kept "
+            "as it is and verified afterwards; whatever it proves, no decision changes "
+            "by it. The same bundle twice is one; another one is refused."
+        ),
+        asked=schemas.ProvenanceBundle,
+        answered=schemas.ProvenanceAnswer,
+        asks=examples.PROVENANCE_GIVEN,
+        answers={"kept": examples.PROVENANCE_KEPT},
+        also=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+    ),
+    Operation(
         method="post",
         path="/api/v1/gates/heartbeat",
         name="heartbeat",

@@ -68,6 +68,27 @@ DEPLOY_ENDED: Final[Json] = {
     "ended_at": "2026-11-22T02:31:02Z",
     "overran_seconds": None,
 }
+PROVENANCE_GIVEN: Final[Json] = {
+    "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+    "verificationMaterial": {
+        "certificate": {"rawBytes": "MIIC…"},
+        "tlogEntries": [{"logIndex": "7"}],
+    },
+    "dsseEnvelope": {
+        "payload": "eyJfdHlwZSI6…",
+        "payloadType": "application/vnd.in-toto+json",
+        "signatures": [{"sig": "MEUC…"}],
+    },
+}
+PROVENANCE_KEPT: Final[Json] = {
+    "deploy": {"id": "gha-8123-1", "state": "admitted"},
+    "provenance": {
+        "state": "waiting",
+        "sha256": "b7" * 32,
+        "identity": None,
+        "reason": None,
+    },
+}
 HEARTBEAT_SENT: Final[Json] = {
     "gate": "prod-deploy",
     "config_digest": f"sha256:{'3a' * 32}",

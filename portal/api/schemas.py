@@ -27,7 +27,7 @@ from breakglass.errors import InvalidInput
 from breakglass.models.gates import CACHE_MOST
 from breakglass.rules.decision import Reason
 from breakglass.rules.identifiers import IDENTIFIER_MAX, check_identifier, check_text
-from breakglass.states import Assurance, DeployState
+from breakglass.states import Assurance, DeployState, ProvenanceState
 
 _REST: Final = f"{{0,{IDENTIFIER_MAX - 1}}}$"
 WITH_SLASH: Final = f"^[A-Za-z0-9][A-Za-z0-9._/:@+-]{_REST}"
@@ -238,6 +238,34 @@ class DeployAnswer(Wire):
     overran_seconds: int | None = Field(
         description="How long it ran past the close, where its gate lets it finish."
     )
+
+
+class ProvenanceBundle(Asked):
+    """
+    A Sigstore bundle over an in-toto statement, as `cosign` or `sigstore` write it.
+
+    Only its form is looked at here; a worker verifies it.
+    """
+
+    media_type: str = Field(alias="mediaType", max_length=100)
+    verification_material: dict[str, Any] = Field(alias="verificationMaterial")
+    dsse_envelope: dict[str, Any] = Field(alias="dsseEnvelope")
+
+
+class ProvenancePart(Wire):
+    """The provenance of a deploy, and what it proves by now."""
+
+    state: ProvenanceState
+    sha256: str
+    identity: str | None
+    reason: str | None
+
+
+class ProvenanceAnswer(Wire):
+    """The bundle is kept. Whatever it proves, no decision changes by it."""
+
+    deploy: DeployPart
+    provenance: ProvenancePart
 
 
 class Heartbeat(Asked):

@@ -2,7 +2,7 @@
 
 from django.urls import include, path, re_path
 
-from portal.api import decisions, deploys, documentation, gates, receipts
+from portal.api import decisions, deploys, documentation, gates, provenance, receipts
 from portal.api.edge import Endpoint, nothing_here
 from portal.api.languages import addresses
 
@@ -13,6 +13,9 @@ urlpatterns = [
     path("v1/decisions", decisions.decide, name="api-decisions"),
     path("v1/decisions/receipt", receipts.receipt, name="api-receipt"),
     path("v1/deploys/<str:deploy_id>", deploys.finish, name="api-deploy"),
+    path(
+        "v1/deploys/<str:deploy_id>/provenance", provenance.give, name="api-provenance"
+    ),
     path("v1/gates/heartbeat", gates.heartbeat, name="api-heartbeat"),
     path("v1/openapi.json", documentation.openapi, name="api-openapi"),
     path("v1/", include(addresses.below_api)),

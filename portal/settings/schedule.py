@@ -12,6 +12,7 @@ SWEEPS: Final = {
     "countersign_grants": 10,
     "drain_outbox": 2,
     "send_webhooks": 2,
+    "check_provenance": 5,
     "seal_logs": 5,
     "make_exports": 2,
     "lapse_requests": 10,

@@ -64,6 +64,12 @@ PROOF: Final = {
     "unverified": Look(_("Unverified"), "shield-alert", "fail"),
     "unchecked": Look(_("Not checked"), "shield-question-mark", "calm"),
 }
+PROVENANCE: Final = {
+    "verified": Look(_("Provenance verified"), "shield-check", "ok"),
+    "failed": Look(_("Provenance failed"), "shield-alert", "fail"),
+    "waiting": Look(_("Provenance not checked yet"), "hourglass", "wait"),
+    "absent": Look(_("No provenance"), "shield-question-mark", "calm"),
+}
 DELIVERY: Final = {
     "pending": Look(_("Waiting"), "hourglass", "wait"),
     "delivered": Look(_("Sent"), "circle-check", "ok"),
@@ -94,6 +100,7 @@ KINDS: Final = {
     "gate": GATE,
     "token": TOKEN,
     "proof": PROOF,
+    "provenance": PROVENANCE,
     "delivery": DELIVERY,
     "policy": POLICY,
     "export": EXPORT,
@@ -145,6 +152,12 @@ EVENTS: Final = {
     "gate.registered": Look(_("registered a gate"), "shield", "calm"),
     "gate.changed": Look(_("changed a gate"), "shield", "calm"),
     "gate.described": Look(_("described a gate"), "shield", "calm"),
+    "gate.trust_changed": Look(
+        _("changed whose provenance a gate trusts"), "shield", "calm"
+    ),
+    "provenance.checked": Look(
+        _("checked the provenance of a deploy"), "shield-question-mark", "calm"
+    ),
     "webhook.changed": Look(_("changed a webhook"), "webhook", "calm"),
     "webhook.rotated": Look(_("rotated a webhook's secret"), "key", "calm"),
     "webhook.stopped": Look(_("stopped a webhook"), "circle-alert", "wait"),

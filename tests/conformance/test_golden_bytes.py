@@ -37,6 +37,7 @@ from breakglass.services.people import identities, roles, sign_ins
 from breakglass.services.postmortems import handing as postmortem_handing
 from breakglass.services.postmortems import reviews as postmortem_reviews
 from breakglass.services.postmortems import writing
+from breakglass.services.provenance import giving, trusting
 from breakglass.services.tenancy import channels, policies, proposals, tenants
 from breakglass.states import DeployState, FindingKind, ReviewOutcome
 from tests import authenticator, database, factories, fallback
@@ -192,7 +193,8 @@ def live_through(acme, who, gate):
     fallback.allow(acme, "low")
     fallback.grant(acme, who, gate, service="ledger")
     steps.grant(acme, who, gate, ttl=steps.QUARTER * 16)
-    steps.ask(gate, "three")
+    steps.ask(gate, "three", artifact=steps.DIGEST)
+    giving.give(gate=gate, deploy_id="three", bundle=b"{}")
     answer_a_finding(acme, who, gate)
     database.advance(4 * 3600 - 60)
     write_up(acme, who.oncall, short.request.bypass_id)
@@ -257,6 +259,13 @@ def administer(acme, who, gate):
     registry.describe(gate=spare, actor=admin, **words)
     terms.set_terms(gate=spare, at_close="finish", silent_minutes=5, actor=admin)
     asking.set_asking(gate=spare, cache_seconds=9, sources=Sources(), actor=admin)
+    trusting.trust(
+        gate=spare,
+        identity="builder@ci.acme.example",
+        issuer="https://ci.acme.example",
+        root="",
+        actor=admin,
+    )
     registry.retire(gate=spare, reason="The pipeline moved.", actor=admin)
     for digest in ("sha256:aa", "sha256:bb"):
         registry.heartbeat(gate=gate, config_digest=digest)

@@ -22,6 +22,7 @@ from breakglass.services.approving import signatures
 from breakglass.services.gates import health, registry
 from breakglass.services.hooks import addresses, sending
 from breakglass.services.logs import checks, exports, sealing
+from breakglass.services.provenance import giving
 from breakglass.services.telling import expansion
 from portal.celery import app
 from tests import database, factories, fallback
@@ -72,7 +73,8 @@ def busy(acme, people, gate, settings, tmp_path, monkeypatch):
         signatures, "fulfil", lambda *, intent, **_: steps.sign_here(intent)
     )
     steps.grant(acme, people, gate)
-    steps.ask(gate, "in-flight")
+    steps.ask(gate, "in-flight", artifact=steps.DIGEST)
+    giving.give(gate=gate, deploy_id="in-flight", bundle=b"{}")
     steps.grant(acme, people, gate, service="payments", ttl=steps.QUARTER * 16)
     steps.ask(gate, "lost", service="payments")
     waiting = factories.request(acme, people.oncall, gate, impact="high")

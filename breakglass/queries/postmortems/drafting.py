@@ -14,6 +14,7 @@ from breakglass.models import (
     Grant,
     PostMortem,
     PostMortemReview,
+    Provenance,
     Tenant,
     User,
 )
@@ -223,8 +224,8 @@ def _deploys(grant: Grant) -> str:
     lines = [
         f"- `{row.deploy_id}` {row.artifact or ''} by {row.actor or 'unknown'}: "
         f"{row.get_state_display().lower()}, admitted {_utc(row.admitted_at)}"
-        f"{_overran(row)}"
-        for row in grant.deploys.all()[:LISTED]
+        f"{_overran(row)}; {_provenance(row)}"
+        for row in grant.deploys.select_related("provenance")[:LISTED]
     ]
     more = grant.deploys.count() - LISTED
     if more > 0:
@@ -235,6 +236,15 @@ def _deploys(grant: Grant) -> str:
 def _overran(row: Deploy) -> str:
     seconds = row.overran_seconds
     return "" if seconds is None else f", ran {seconds} s past the close"
+
+
+def _provenance(row: Deploy) -> str:
+    found: Provenance | None = getattr(row, "provenance", None)  # or it raises
+    if found is None:
+        return "no provenance"
+    by = f" (signed by {found.identity})" if found.identity else ""
+    why = f": {found.reason}" if found.reason else ""
+    return f"provenance {found.get_state_display().lower()}{by}{why}"
 
 
 def signed_lines(*, grant: Grant) -> list[Line]:

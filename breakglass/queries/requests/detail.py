@@ -63,11 +63,16 @@ class Similar:
 
 @dataclass(frozen=True, slots=True)
 class DeployRow:
-    """A deploy, and its state by the clock; `is_late`: its window is over, it runs."""
+    """
+    A deploy, and its state by the clock; `is_late`: its window is over, it runs.
+
+    `provenance` is absent, waiting, verified or failed.
+    """
 
     deploy: Deploy
     state: str
     is_late: bool
+    provenance: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,13 +260,14 @@ def _ttl_options(*, bypass: BypassRequest, tier: tiers.Tier) -> tuple[timedelta,
 
 
 def _deploys(*, grant: Grant, now: datetime) -> list[DeployRow]:
-    rows = grant.deploys.select_related("gate")[:DEPLOYS_SHOWN]
+    rows = grant.deploys.select_related("gate", "provenance")[:DEPLOYS_SHOWN]
     is_over = grant.state != GrantState.ACTIVE or not grant.window.covers(now)
     return [
         DeployRow(
             deploy=row,
             state=flight.state_of(deploy=row, now=now),
             is_late=is_over and row.state == DeployState.ADMITTED,
+            provenance=flight.provenance_of(deploy=row),
         )
         for row in rows
     ]

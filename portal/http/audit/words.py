@@ -80,6 +80,10 @@ _SENTENCES: Final[Mapping[str, StrPromise]] = {
     events.GATE_REGISTERED: _lazy("{actor} registered the gate {gate}"),
     events.GATE_CHANGED: _lazy("{actor} changed the gate {gate}"),
     events.GATE_ASKING_CHANGED: _lazy("{actor} changed how {gate} asks"),
+    events.GATE_TRUST_CHANGED: _lazy(
+        "{actor} set whose provenance {gate} trusts: {identity}"
+    ),
+    events.PROVENANCE_CHECKED: _lazy("The provenance of {deploy_id}: {state}"),
     events.WEBHOOK_CHANGED: _lazy("{actor} changed the webhook {name}"),
     events.WEBHOOK_ROTATED: _lazy("{actor} rotated the secret of the webhook {name}"),
     events.WEBHOOK_STOPPED: _lazy("The webhook {name} was stopped: {reason}"),
@@ -157,6 +161,9 @@ _LABELS: Final[Mapping[str, StrPromise]] = {
     "deploy_id": _lazy("Deploy"),
     "overran_seconds": _lazy("Ran past the close by"),
     "host": _lazy("Host"),
+    "root_sha256": _lazy("SHA-256 of the trusted root"),
+    "predicate_type": _lazy("Kind of statement"),
+    "builder": _lazy("Builder"),
     "previous_until": _lazy("The old secret signs until"),
     "at_close": _lazy("Deploys in flight at the close"),
     "silent_minutes": _lazy("Silent after, in minutes"),

@@ -16,6 +16,7 @@ def call_in_words(contact: GateContact) -> str:
         "dry_run": _("Test call"),
         "heartbeat": _("Heartbeat"),
         "deploys": _("Reported a deploy"),
+        "provenance": _("Gave the provenance of a deploy"),
     }.get(contact.call, contact.call)
 
 

@@ -167,7 +167,10 @@ def _state(
         detail.passkeys.required,
         [person.pk for person in detail.passkeys.ready],
         [(intent.pk, intent.state, intent.attempts) for intent in detail.intents],
-        [(row.deploy.pk, row.state, row.is_late) for row in detail.deploys],
+        [
+            (row.deploy.pk, row.state, row.is_late, row.provenance)
+            for row in detail.deploys
+        ],
         [(row.pk, row.state) for row in detail.told],
         [
             (one.need.group, one.may_remind, [person.pk for person in one.need.people])

@@ -1,0 +1,1 @@
+"""Provenance of deploys: whom a gate trusts, what it gives, what that proves."""

@@ -1,0 +1,1 @@
+"""Provenance of deploys, signed at the real embedded authority."""
