@@ -1,23 +1,19 @@
 """Provenance: whose a gate trusts, and what was given."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.db.models import ForeignKey
-from django.forms import ModelChoiceField, ModelForm
+from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from breakglass.models import Gate, GateTrust, Provenance
+from breakglass.models import GateTrust, Provenance
 from breakglass.services.provenance import trusting
+from portal.admin.gate_scoped import GateScopedAdmin
 from portal.admin.scoped import (
     ManagedFilter,
     ReadOnlyAdmin,
-    ScopedAdmin,
     actor,
-    managed,
 )
 from portal.templatetags.portal import status
 
@@ -25,7 +21,7 @@ _TENANT = ("tenant", ManagedFilter)
 
 
 @admin.register(GateTrust)
-class GateTrustAdmin(ScopedAdmin[GateTrust]):
+class GateTrustAdmin(GateScopedAdmin[GateTrust]):
     """Whose provenance each gate takes; one row a gate."""
 
     can_add = True
@@ -41,15 +37,6 @@ class GateTrustAdmin(ScopedAdmin[GateTrust]):
     ) -> tuple[str, ...]:
         """It stays with its gate."""
         return ("gate",) if obj else ()
-
-    def formfield_for_foreignkey(
-        self, db_field: "ForeignKey[Any, Any]", request: HttpRequest, **kwargs: Any
-    ) -> ModelChoiceField[Any] | None:
-        """Offers only gates of managed tenants."""
-        if db_field.related_model is Gate:
-            rows = Gate.objects.filter(tenant__in=managed(request))
-            kwargs["queryset"] = rows.order_by("tenant", "slug")
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(
         self,

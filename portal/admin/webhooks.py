@@ -3,8 +3,7 @@
 from typing import Any, Final
 
 from django.contrib import admin, messages
-from django.db.models import ForeignKey
-from django.forms import ModelChoiceField, ModelForm
+from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
@@ -14,14 +13,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from breakglass.errors import BreakglassError
-from breakglass.models import Gate, Webhook, WebhookDelivery
+from breakglass.models import Webhook, WebhookDelivery
 from breakglass.services.hooks import addresses
+from portal.admin.gate_scoped import GateScopedAdmin
 from portal.admin.scoped import (
     ManagedFilter,
     ReadOnlyAdmin,
-    ScopedAdmin,
     actor,
-    managed,
 )
 from portal.forms.webhooks import WebhookForm
 from portal.http.errors import sentence
@@ -31,7 +29,7 @@ _SECRET: Final = "breakglass.webhook_secret"  # noqa: S105 - a key, not a secret
 
 
 @admin.register(Webhook)
-class WebhookAdmin(ScopedAdmin[Webhook]):
+class WebhookAdmin(GateScopedAdmin[Webhook]):
     """Where a tenant's pipelines are told of bypasses. Secrets are shown once."""
 
     can_add = True
@@ -58,15 +56,6 @@ class WebhookAdmin(ScopedAdmin[Webhook]):
         rotate = self.admin_site.admin_view(self.rotate)
         mine = path("<int:pk>/rotate/", rotate, name="breakglass_webhook_rotate")
         return [mine, *super().get_urls()]
-
-    def formfield_for_foreignkey(
-        self, db_field: "ForeignKey[Any, Any]", request: HttpRequest, **kwargs: Any
-    ) -> ModelChoiceField[Any] | None:
-        """Offers only gates of managed tenants."""
-        if db_field.related_model is Gate:
-            rows = Gate.objects.filter(tenant__in=managed(request))
-            kwargs["queryset"] = rows.order_by("tenant", "slug")
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     @admin.display(description=_lazy("host"))
     def host(self, obj: Webhook) -> str:

@@ -84,6 +84,7 @@ def test_another_tenants_admin_sees_and_reaches_none_of_it(
     page = text(theirs.get("/admin/breakglass/webhook/add/"))
     assert "their-gate" in page
     assert gate.slug not in page
+    assert "related-widget-wrapper-link" not in page, "no pop-ups"
     assert "pipelines" not in text(theirs.get("/admin/breakglass/webhook/"))
     answer = theirs.post(f"/admin/breakglass/webhook/{webhook.pk}/rotate/")
     assert answer.status_code == 404
