@@ -22,6 +22,7 @@ from breakglass import clock
 from breakglass.actors import OPERATOR
 from breakglass.services import deploys, grants, requests
 from breakglass.services.approving import approvals, signatures
+from breakglass.services.gates import terms
 from breakglass.services.logs import exports, sealing
 from breakglass.services.people import accounts as people_services
 from breakglass.services.postmortems import writing
@@ -151,8 +152,11 @@ def _story(tenant, who, gate, keys):
     steps.ask(gate, "search-1", service="search")
     _ended_without_a_grant(tenant, who, gate)
     delivery.drain()
+    terms.set_terms(gate=gate, at_close="finish", actor=OPERATOR)
+    gate.refresh_from_db()
     database.advance(1200)
     grants.expire_due()
+    deploys.finish(gate=gate, deploy_id="search-1", state=DeployState.SUCCEEDED)
     signatures.sign_due()
     database.advance(7200)
     requests.lapse_due()

@@ -1372,6 +1372,14 @@ class Replay:
 
     def on_deploy__finished(self, entry: Entry) -> None:
         self.deploy_ends(entry, ("succeeded", "failed"))
+        bypass, facts = self.bypass_of(entry), entry.facts
+        ends = self.granted(bypass)["expires_at"]
+        is_late = bypass.grant_state != "active" or facts["ended_at"] >= ends
+        self.need(
+            entry,
+            is_late == ("overran_seconds" in facts),
+            "ends a deploy past the close without saying so, or says so wrongly",
+        )
 
     def on_deploy__reverted(self, entry: Entry) -> None:
         self.deploy_ends(entry, ("reverted",))
@@ -1465,6 +1473,12 @@ QUIET = {
     "finding.closed",
     "health.terms_changed",
     "gate.described",
+    "gate.terms_changed",
+    "gate.trust_changed",
+    "provenance.checked",
+    "webhook.changed",
+    "webhook.rotated",
+    "webhook.stopped",
     "gate.retired",
     "token.issued",
     "token.superseded",

@@ -12,6 +12,7 @@ from breakglass.models import Gate, GateTrust
 from breakglass.queries import access
 from breakglass.rules.identifiers import check_text
 from breakglass.signing import provenance
+from breakglass.texts import text
 
 _MAX = 300
 
@@ -31,7 +32,8 @@ def trust(
         try:
             provenance.checked_root(root)
         except SigningFailed as error:
-            raise InvalidInput(str(error), field="root") from error
+            msg = text("this is no trusted root of a Sigstore instance")
+            raise InvalidInput(msg, field="root") from error
     words = {
         "identity": check_text(identity, field="identity", minimum=1, maximum=_MAX),
         "issuer": check_text(issuer, field="issuer", minimum=1, maximum=_MAX),
