@@ -11,7 +11,7 @@ from portal.admin.scoped import M, ScopedAdmin, bare, managed
 
 
 class GateScopedAdmin(ScopedAdmin[M], Generic[M]):
-    """Base of those pages; their list of gates has no links that open pop-ups."""
+    """Base of those pages; their lists have no links that open pop-ups."""
 
     def formfield_for_foreignkey(
         self, db_field: "ForeignKey[Any, Any]", request: HttpRequest, **kwargs: Any
@@ -25,5 +25,6 @@ class GateScopedAdmin(ScopedAdmin[M], Generic[M]):
     def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Takes the links off once Django has put them on."""
         form = super().get_form(request, *args, **kwargs)
-        bare(form.base_fields.get("gate"))
+        for name in ("tenant", "gate"):
+            bare(form.base_fields.get(name))
         return form
