@@ -7,6 +7,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from breakglass.models import Channel, Gate
+from breakglass.models.gates import CACHE_MOST
 from breakglass.services.gates import asking, registry, terms
 from breakglass.services.tenancy import channels
 from portal.admin.scoped import ManagedFilter, ScopedAdmin, actor, yes_or_no
@@ -40,6 +41,14 @@ class GateAdmin(ScopedAdmin[Gate]):
     ) -> tuple[str, ...]:
         """Tenant and slug stand in requests and in the log: they never change."""
         return ("tenant", "slug", "last_seen_at", "config_digest") if obj else ()
+
+    def formfield_for_dbfield(
+        self, db_field: Any, request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        """Says the bounds of a number in words; the constraint would name itself."""
+        if db_field.name == "cache_seconds":
+            kwargs = {**kwargs, "min_value": 0, "max_value": CACHE_MOST}
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def save_model(
         self, request: HttpRequest, obj: Gate, form: ModelForm[Gate], change: bool

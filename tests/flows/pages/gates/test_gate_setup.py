@@ -54,7 +54,7 @@ def made(admin, setup):
 def test_a_gate_is_connected_by_following_the_pages(admin, acme, people):
     page = text(admin.get(START))
     assert "Step 1 of 5" in page
-    assert "dialects of their own" in page  # what does not work yet is said
+    assert "a dialect of their own" in page  # what does not work yet is said
     answer = admin.post(START, {"kind": "github_actions"})
     setup = GateSetup.objects.get()
     assert answer.headers["Location"] == at(setup, "name")
