@@ -149,7 +149,7 @@ def check_bound(*, kind: str, values: Mapping[str, str]) -> dict[str, str]:
     return {name: given[name] for name in platform.claims if name in given}
 
 
-def audience_of(claims: Mapping[str, Any]) -> str:
+def audience_of(*, claims: Mapping[str, Any]) -> str:
     """Returns the one audience of a token; empty where it has none, or several."""
     given = claims.get("aud")
     if isinstance(given, list) and len(given) == 1:
@@ -185,7 +185,7 @@ def judge(
     return None
 
 
-def times(claims: Mapping[str, Any]) -> Times | None:
+def times(*, claims: Mapping[str, Any]) -> Times | None:
     """Returns the token's own times; None where one is missing or no whole number."""
     issued, ends = _instant(claims.get("iat")), _instant(claims.get("exp"))
     return Times(issued, ends) if issued and ends else None
@@ -194,7 +194,7 @@ def times(claims: Mapping[str, Any]) -> Times | None:
 def _out_of_time(
     *, claims: Mapping[str, Any], now: datetime, longest: timedelta
 ) -> Refused | None:
-    stated = times(claims)
+    stated = times(claims=claims)
     begins = claims.get("nbf")
     if stated is None or (begins is not None and _instant(begins) is None):
         return Refused(Refusal.CLAIMS)

@@ -42,7 +42,7 @@ class Sources:
     artifact: str = IMAGES
 
 
-def check_source(value: str, *, field: str) -> str:
+def check_source(*, value: str, field: str) -> str:
     """Returns a source unchanged; raises InvalidInput, which says the choices."""
     if value in _ALSO[field] or _KEY.fullmatch(value) is not None:
         return value

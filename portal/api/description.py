@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
 
-from portal.api import examples, schemas
+from portal.api import examples, fields, schemas
 from portal.api.languages import described
 from portal.api.schemas import Wire
 from portal.api.strict_json import Json
@@ -272,6 +272,6 @@ _DEPLOY_ID: Final = {
     "description": "The deploy_id that the gate asked with.",
     "schema": {
         "type": "string",
-        "pattern": schemas.WITHOUT_SLASH,
+        "pattern": fields.WITHOUT_SLASH,
     },
 }

@@ -87,7 +87,7 @@ def _judged(token: Read) -> Machine | Turned:
         if error.reason in {Refusal.KEY, Refusal.KEYS_STALE}:
             issuers.ask_for_a_look(issuer, now=now)
         raise
-    audience = rules.audience_of(token.claims)
+    audience = rules.audience_of(claims=token.claims)
     found = queries.bound_to(issuer=issuer, audience=audience) if audience else ()
     if not found:
         raise TokenRefused(Refusal.AUDIENCE)
@@ -110,7 +110,7 @@ def _of(bound: Bound, token: Read, now: datetime) -> Machine | Turned:
         return Turned(refused, identity.gate)
     if not bound.gate_in_use:
         return Turned(Refused(Refusal.GATE_OFF), identity.gate, identity.short)
-    stated = rules.times(token.claims)
+    stated = rules.times(claims=token.claims)
     if stated is None:  # judged above
         return Turned(Refused(Refusal.CLAIMS), identity.gate)
     return Machine(

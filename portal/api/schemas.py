@@ -4,8 +4,6 @@ The bodies of version 1, as gates send and get them.
 A change here is a change for every gate: see tests/conformance/api/.
 """
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, Self
 from uuid import UUID
 
@@ -14,75 +12,22 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    PlainSerializer,
-    WithJsonSchema,
     model_validator,
 )
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
 
 from breakglass.errors import InvalidInput
 from breakglass.models.gates import CACHE_MOST
 from breakglass.rules.decision import Reason
-from breakglass.rules.identifiers import IDENTIFIER_MAX, check_identifier, check_text
+from breakglass.rules.identifiers import IDENTIFIER_MAX
 from breakglass.states import Assurance, DeployState, ProvenanceState
-
-_REST: Final = f"{{0,{IDENTIFIER_MAX - 1}}}$"
-WITH_SLASH: Final = f"^[A-Za-z0-9][A-Za-z0-9._/:@+-]{_REST}"
-NONCE: Final = "^[A-Za-z0-9_-]{16,128}$"
-WITHOUT_SLASH: Final = f"^[A-Za-z0-9][A-Za-z0-9._:@+-]{_REST}"
-
-
-@dataclass(frozen=True, slots=True)
-class Identifier:
-    """Marks text as an identifier: the domain checks it, the schema says how."""
-
-    field: str
-    slash: bool = True
-    empty: bool = False
-
-    def __get_pydantic_core_schema__(
-        self, source: object, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        """Adds the domain's own check after the type."""
-        return core_schema.no_info_after_validator_function(
-            self._check, handler(source)
-        )
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        """Describes the alphabet, which JSON Schema counts as a pattern."""
-        pattern = WITH_SLASH if self.slash else WITHOUT_SLASH
-        described = handler(schema)
-        return {**described, "pattern": f"{pattern}|^$" if self.empty else pattern}
-
-    def _check(self, value: str) -> str:
-        if self.empty and not value:
-            return value
-        return check_identifier(value, field=self.field, slash=self.slash)
-
-
-def _check_actor(value: str) -> str:
-    if "\n" in value or "\t" in value:
-        raise InvalidInput("actor must be one line without tabs", field="actor")
-    return check_text(value, field="actor", minimum=0, maximum=IDENTIFIER_MAX)
-
-
-def _seconds(value: datetime) -> str:
-    """RFC 3339 in whole seconds, rounded down: a stated end is never late."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-Instant = Annotated[
-    datetime,
-    PlainSerializer(_seconds, return_type=str),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
-]
-GateName = Annotated[str, Identifier("gate", slash=False)]
-DeployId = Annotated[str, Identifier("deploy_id", slash=False)]
+from portal.api.fields import (
+    NONCE,
+    DeployId,
+    GateName,
+    Identifier,
+    Instant,
+    check_actor,
+)
 
 
 class Wire(BaseModel):
@@ -122,7 +67,7 @@ class DecisionQuestion(Asked):
     artifact: Annotated[str, Identifier("artifact", empty=True)] = Field(
         default="", description="sha256: and 64 hex digits, where a tier asks for it."
     )
-    actor: Annotated[str, AfterValidator(_check_actor)] = Field(
+    actor: Annotated[str, AfterValidator(check_actor)] = Field(
         default="",
         max_length=IDENTIFIER_MAX,
         description="Who or what deploys, for the record.",

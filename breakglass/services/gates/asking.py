@@ -31,9 +31,9 @@ def set_asking(
         raise InvalidInput(msg, field="cache_seconds")
     wanted = (
         cache_seconds,
-        check_source(sources.service, field="service_from"),
-        check_source(sources.branch, field="branch_from"),
-        check_source(sources.artifact, field="artifact_from"),
+        check_source(value=sources.service, field="service_from"),
+        check_source(value=sources.branch, field="branch_from"),
+        check_source(value=sources.artifact, field="artifact_from"),
     )
     gate = access.lock_gate(pk=gate.pk)
     if wanted == tuple(getattr(gate, name) for name in _FIELDS):

@@ -13,7 +13,7 @@ from typing import Final
 
 from portal.api import strict_json
 from portal.api.auth import BEARER
-from portal.api.schemas import WITH_SLASH, WITHOUT_SLASH
+from portal.api.fields import WITH_SLASH, WITHOUT_SLASH
 
 _SERVICE: Final = re.compile(WITH_SLASH.removesuffix("$"), re.ASCII)
 _NAME: Final = re.compile(WITHOUT_SLASH.removesuffix("$"), re.ASCII)

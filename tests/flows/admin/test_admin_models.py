@@ -21,6 +21,7 @@ NOT_SHOWN = {
     "CredentialNotice": "keeps a machine from entering a passkey twice",
     "GateContact": "holds a gate's last calls, shown on the gate's page; no evidence",
     "GateDay": "counts answers; the gate health report shows the sums",
+    "GateIdentity": "is added and removed on the gate's page",
     "GateSetup": "is somebody's unfinished form, continued in the portal",
     "GateToken": "is issued, shown once and revoked on the gate's page",
     "HealthSummary": "keeps a machine from sending a month's figures twice",
@@ -32,11 +33,14 @@ NOT_SHOWN = {
     "Requirement": "is a line of its tier, on the policy's page",
     "RoleMember": "comes and goes on its group's page",
     "Tier": "is a part of its policy, on the policy's page",
+    "TokenIssuer": "holds a platform's keys; the gate's page says how old they are",
+    "TokenUse": "keeps a machine's token from a second deploy",
 }
 # Names of products and of formats are the same in every language.
 NAMES = {
     *("Slack", "Microsoft Teams", "PagerDuty", "Webhook"),
     *("GitHub Actions", "GitLab CI", "Jenkins", "Argo CD"),
+    *("Gatekeeper", "Kyverno", "OPA"),
 }
 
 PAGES = sorted(admin.site._registry.items(), key=lambda item: item[0].__name__)
