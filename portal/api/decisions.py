@@ -57,7 +57,7 @@ def answered(
         dry_run=asked.dry_run,
     )
     reply = reply_of(answer, dry_run=asked.dry_run)
-    keeping.note(request, reply, kept_for=kept_for)
+    keeping.note(request, reply, kept_for=keeping.declared(gate=gate, asked=asked))
     mode = "dry_run" if asked.dry_run else "live"
     if answer.decision.verdict is Verdict.ENFORCE and not asked.dry_run:
         days.TALLY.note(gate_id=gate.pk, deploy_id=asked.deploy_id)

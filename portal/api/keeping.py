@@ -23,6 +23,11 @@ def kept_for(*, gate: Gate, asked: DecisionQuestion, usual: timedelta) -> timede
     return max(of_gate, timedelta(seconds=asked.cache_seconds))
 
 
+def declared(*, gate: Gate, asked: DecisionQuestion) -> timedelta:
+    """Returns what was declared: HTTP caches nothing for a language's usual time."""
+    return kept_for(gate=gate, asked=asked, usual=timedelta(0))
+
+
 def note(request: HttpRequest, answer: DecisionAnswer, *, kept_for: timedelta) -> None:
     """
     Remembers how long the whole response may be kept: its shortest-lived answer.

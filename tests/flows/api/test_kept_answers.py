@@ -107,10 +107,15 @@ def test_what_the_gate_declares_replaces_gatekeepers_own_time(
         "request": {"keys": ["prod-deploy|checkout||"]},
     }
 
+    def ask_provider():
+        return call("POST", "/api/v1/gatekeeper", token=gate_token, body=body)
+
     def reason():
-        answer = call("POST", "/api/v1/gatekeeper", token=gate_token, body=body)
+        answer = ask_provider()
         return answer.json()["response"]["items"][0]["value"]["reason"]
 
+    assert reason() == "grant_in_force"
+    assert ask_provider()["Cache-Control"] == "no-store"  # nothing was declared
     to_the_end(active_grant, advance, but=100)
     assert reason() == "closing"
     declare(gate, 0)
