@@ -18,6 +18,11 @@ from breakglass.services.tenancy import policies
 from tests import factories
 
 pytestmark = pytest.mark.django_db
+READ_FROM = {
+    "service_from": "namespace",
+    "branch_from": "none",
+    "artifact_from": "images",
+}
 EVIDENCE = (
     *("bypassrequest", "approval", "grant", "deploy", "postmortem", "auditentry"),
     *("checkpoint", "bundle", "intent", "notification"),
@@ -141,7 +146,7 @@ def test_packages_models_are_not_offered(admin):
 
 
 def test_a_gate_is_registered_and_changed_through_its_service(admin, acme):
-    terms = {"at_close": "finish", "silent_minutes": "5"}
+    terms = {"at_close": "finish", "silent_minutes": "5", **READ_FROM}
     sent = {"tenant": acme.pk, "slug": "new-gate", "name": "New", "environment": "prod"}
     sent |= terms
     assert admin.post(at("gate", "add"), sent).status_code == 302
@@ -158,7 +163,7 @@ def test_a_gate_is_registered_and_changed_through_its_service(admin, acme):
 
 def test_what_a_service_refuses_is_said_and_nothing_is_stored(admin, acme):
     sent = {"tenant": acme.pk, "slug": "not a slug", "name": "Odd"}
-    sent |= {"at_close": "abort", "silent_minutes": "15"}
+    sent |= {"at_close": "abort", "silent_minutes": "15", **READ_FROM}
     page = text(admin.post(at("gate", "add"), sent, follow=True))
     assert "slug" in page
     assert not Gate.objects.filter(name="Odd").exists()
