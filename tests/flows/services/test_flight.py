@@ -12,6 +12,7 @@ from breakglass.queries.postmortems import drafting
 from breakglass.services import deploys, grants
 from breakglass.services.gates import terms
 from breakglass.states import AtClose, DeployState
+from tests import factories
 from tests.flows.services import steps
 
 SOON = timedelta(seconds=41, microseconds=1)
@@ -177,3 +178,26 @@ def test_odd_terms_are_refused(gate, wish):
         set_terms(gate, **wish)
     gate.refresh_from_db()
     assert (gate.at_close, gate.silent_minutes) == ("hold_next_stage", 15)
+
+
+def test_deploys_that_may_finish_never_crowd_the_others_out_of_a_sweep(
+    acme, people, gate, grant, stop_clock
+):
+    set_terms(gate, AtClose.FINISH)
+    held = factories.gate(acme, "holds")
+    later = steps.grant(acme, people, held)
+    steps.ask(held, "gha-9")
+    stop_clock(later.expires_at)
+
+    assert deploys.revert_due(limit=1) == 1
+    assert Deploy.objects.get(deploy_id="gha-9").state == DeployState.REVERTED
+
+
+def test_one_that_is_heard_of_while_the_sweep_looks_is_not_lost(
+    gate, grant, stop_clock
+):
+    stop_clock(row().admitted_at + timedelta(minutes=5))
+    deploys.heartbeat(gate=gate, deploy_id="gha-1")
+
+    assert not deploys._lose_sight(pk=row().pk, grant_id=grant.pk)
+    assert row().state == DeployState.ADMITTED
