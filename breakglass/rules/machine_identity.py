@@ -187,7 +187,7 @@ def judge(
 
 def times(*, claims: Mapping[str, Any]) -> Times | None:
     """Returns the token's own times; None where one is missing or no whole number."""
-    issued, ends = _instant(claims.get("iat")), _instant(claims.get("exp"))
+    issued, ends = _instant(value=claims.get("iat")), _instant(value=claims.get("exp"))
     return Times(issued, ends) if issued and ends else None
 
 
@@ -196,13 +196,13 @@ def _out_of_time(
 ) -> Refused | None:
     stated = times(claims=claims)
     begins = claims.get("nbf")
-    if stated is None or (begins is not None and _instant(begins) is None):
+    if stated is None or (begins is not None and _instant(value=begins) is None):
         return Refused(Refusal.CLAIMS)
     if stated.expires_at <= now - LEEWAY:
         return Refused(Refusal.EXPIRED)
     if stated.issued_at > now + LEEWAY:
         return Refused(Refusal.NOT_YET)
-    starts = _instant(begins)
+    starts = _instant(value=begins)
     if starts is not None and starts > now + LEEWAY:
         return Refused(Refusal.NOT_YET)
     if not timedelta(0) < stated.expires_at - stated.issued_at <= longest:
@@ -213,8 +213,8 @@ def _out_of_time(
 def _flat(*, kind: str, claims: Mapping[str, Any]) -> dict[str, str]:
     """Returns the token's ids by our names: exact texts only, nothing is converted."""
     if kind == "kubernetes":
-        inside = _mapping(claims.get("kubernetes.io"))
-        account = _mapping(inside.get("serviceaccount"))
+        inside = _mapping(value=claims.get("kubernetes.io"))
+        account = _mapping(value=inside.get("serviceaccount"))
         found = {
             "namespace": inside.get("namespace"),
             "serviceaccount_uid": account.get("uid"),
@@ -224,11 +224,11 @@ def _flat(*, kind: str, claims: Mapping[str, Any]) -> dict[str, str]:
     return {name: value for name, value in found.items() if isinstance(value, str)}
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
+def _mapping(*, value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _instant(value: object) -> datetime | None:
+def _instant(*, value: object) -> datetime | None:
     if not isinstance(value, int) or isinstance(value, bool):
         return None
     try:

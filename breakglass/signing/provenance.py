@@ -64,8 +64,7 @@ def prove(
         return _read(json.loads(payload), digest=digest)
     except SigningFailed:
         raise
-    # Somebody else wrote it: whatever it makes a parser raise, it proves nothing.
-    except Exception as error:
+    except Exception as error:  # a stranger's bytes: whatever they raise proves nothing
         msg = f"the bundle cannot be read ({type(error).__name__})"
         raise SigningFailed(msg, stage="verify", retryable=False) from error
 

@@ -111,8 +111,7 @@ def _try(row: Delivery) -> bool:
     except BreakglassError as exc:
         _again(row, error=str(exc))
         return False
-    except Exception as exc:
-        # The edge of the outbox: a fault with one webhook must not stop the others.
+    except Exception as exc:  # the outbox's edge: one must not stop the others
         logger.exception("webhook.crashed", extra={"delivery": row.pk})
         _again(row, error=type(exc).__name__)
         return False
