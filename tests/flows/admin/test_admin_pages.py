@@ -16,6 +16,8 @@ EDITABLE = {
     "rolegroup": {"add", "change"},
     "user": {"add", "change"},
     "gate": {"add", "change"},
+    "gatetrust": {"add", "change"},
+    "webhook": {"add", "change"},
     "channel": {"add", "change"},
     "policy": {"change"},
     "postmortemtemplate": {"change"},
