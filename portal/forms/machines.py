@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from django import forms
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _lazy
 
 from breakglass.rules.machine_identity import ISSUER_MAX, KINDS, VALUE_MAX
@@ -16,8 +17,9 @@ _HELP: Final[dict[str, Any]] = {
     "namespace_id": _lazy("A number: it stands on the page of the group."),
     "ref_protected": _lazy("true: only jobs on protected branches and tags."),
     "environment_protected": _lazy("true: only jobs of protected environments."),
-    "serviceaccount_uid": (
-        "kubectl -n NAMESPACE get serviceaccount NAME -o jsonpath='{.metadata.uid}'"
+    "serviceaccount_uid": format_html(
+        "<code>{}</code>",
+        "kubectl -n NAMESPACE get serviceaccount NAME -o jsonpath='{.metadata.uid}'",
     ),
 }
 
@@ -39,7 +41,7 @@ class MachineForm(forms.Form):
         self.fields["issuer"].initial = platform.issuer
         for name, claim in platform.claims.items():
             self.fields[name] = forms.CharField(
-                label=name,
+                label=format_html("<code>{}</code>", name),  # the token's own word
                 max_length=VALUE_MAX,
                 required=claim.required,
                 help_text=_HELP.get(name, ""),

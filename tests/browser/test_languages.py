@@ -40,7 +40,8 @@ DATA = (
     r"operator at the shell|\bscheduler\b|\binstance\b|\bpassword\b|\bnobody\b",
     r"\b(oncall|peer|approver\d|senior|auditor|security|admin)\b",
     r"\b(acme|globex|breakglass|Sigstore|manage\.py|Python|English|Deutsch)\b",
-    r"GitHub Actions|GitLab CI|Argo CD",
+    r"GitHub Actions|GitLab CI|Argo CD|Gatekeeper|Kyverno|\bOPA\b|^Kubernetes…?$",
+    r"\bid_[0-9a-f]{8}\b",  # a machine's short name
     r"\b(prod|db|migrate|deploy|checkout|search|mail|payments|next|main|jenkins)\b",
     r"a-service-with\S+|release/\S+",
     r"\b(Low|High) impact\b|\bProduction database\b|\b(low|high)\b",
